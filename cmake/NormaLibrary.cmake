@@ -1,0 +1,47 @@
+# norma_library(core SOURCES ... DEPENDS ...) makes norma_core from the files of core/, and norma_core_double from the
+# same files with Real = double.
+function(norma_library folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+  list(TRANSFORM arg_SOURCES PREPEND ${folder}/)
+  foreach(suffix "" _double)
+    set(target norma_${folder}${suffix})
+    add_library(${target} STATIC ${arg_SOURCES})
+    add_library(norma::${folder}${suffix} ALIAS ${target})
+    set_target_properties(${target} PROPERTIES EXPORT_NAME ${folder}${suffix} POSITION_INDEPENDENT_CODE ON)
+    target_compile_features(${target} PUBLIC cxx_std_20)
+    target_include_directories(${target} PUBLIC
+      $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/norma>)
+    target_link_libraries(${target} PUBLIC Eigen3::Eigen OpenMP::OpenMP_CXX Threads::Threads)
+    # Norma has its own threads. The alignment is fixed so that a consumer compiled with other flags agrees on it.
+    target_compile_definitions(${target} PUBLIC EIGEN_DONT_PARALLELIZE EIGEN_MAX_ALIGN_BYTES=64)
+    if(suffix)
+      target_compile_definitions(${target} PUBLIC NORMA_DOUBLE)
+    endif()
+    if(NORMA_NATIVE)
+      target_compile_options(${target} PUBLIC -march=native)
+    endif()
+    norma_warnings(${target})
+    foreach(dependency ${arg_DEPENDS})
+      target_link_libraries(${target} PUBLIC norma_${dependency}${suffix})
+    endforeach()
+    set_property(GLOBAL APPEND PROPERTY norma_installed ${target})
+  endforeach()
+endfunction()
+
+# norma::norma (or norma::norma_double): what a consumer links.
+function(norma_interface name)
+  string(REPLACE norma "" suffix ${name})
+  add_library(${name} INTERFACE)
+  add_library(norma::${name} ALIAS ${name})
+  target_link_libraries(${name} INTERFACE
+    norma_core${suffix} norma_layers${suffix} norma_optim${suffix} norma_data${suffix})
+  set_property(GLOBAL APPEND PROPERTY norma_installed ${name})
+endfunction()
+
+# Warnings are for Norma's own sources. GCC 12 with AVX-512 warns falsely inside its own header under Eigen 3.4.
+function(norma_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+  endif()
+endfunction()

@@ -1,0 +1,5 @@
+include(CMakeFindDependencyMacro)
+find_dependency(Eigen3 3.4 NO_MODULE)
+find_dependency(OpenMP COMPONENTS CXX)
+find_dependency(Threads)
+include(${CMAKE_CURRENT_LIST_DIR}/norma.cmake)

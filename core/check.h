@@ -1,0 +1,30 @@
+// check(): the one way Norma reports a wrong argument.
+#pragma once
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace norma {
+
+/// Thrown for every wrong argument: shapes that do not fit, values out of range, a graph used twice.
+struct Error : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
+
+/// Puts the printed form of all parts into one string: join("x ", shape) is "x (2,3)".
+template <class... Parts>
+std::string join(const Parts&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  return text.str();
+}
+
+/// Throws Error with the joined parts unless `ok`. The sentence names the operation and shows both sides:
+///   check(x.dim(1) == c, "conv2d: weight ", w.shape(), " needs ", c, " input channels, got x ", x.shape());
+template <class... Parts>
+void check(bool ok, const Parts&... parts) {
+  if (!ok) throw Error(join(parts...));
+}
+
+}  // namespace norma

@@ -1,0 +1,96 @@
+// Each operation computes its result and states, in the same function, what it passes back:
+//   y = a + b        da = dy,       db = dy
+//   y = a * b        da = dy * b,   db = dy * a            (elementwise)
+//   y = s x          dx = s dy
+//   Y = A B          dA = dY B^T,   dB = A^T dY
+//   y = sum x        dx = dy in every element
+#include "core/ops.h"
+
+#include "core/parallel.h"
+
+namespace norma {
+namespace {
+
+void check_same_shape(const char* op, const Tensor& a, const Tensor& b) {
+  check(a.shape() == b.shape(), op, ": shapes must be equal, got ", a.shape(), " and ", b.shape());
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  check_same_shape("add", a, b);
+  Tensor y = Tensor::empty(a.shape());
+  ArrayView out = y.pixels();
+  const ConstArrayView left = a.pixels(), right = b.pixels();
+  parallel_rows(out.rows(), [&](Index first, Index n) {
+    out.middleRows(first, n) = left.middleRows(first, n) + right.middleRows(first, n);
+  });
+  return record("add", y, {a, b}, [a, b](const Tensor& dy) {
+    a.accumulate_grad(dy);
+    b.accumulate_grad(dy);
+  });
+}
+
+Tensor mul(const Tensor& a, const Tensor& b) {
+  check_same_shape("mul", a, b);
+  const auto product = [](const Tensor& p, const Tensor& q) {
+    Tensor y = Tensor::empty(p.shape());
+    ArrayView out = y.pixels();
+    const ConstArrayView left = p.pixels(), right = q.pixels();
+    parallel_rows(out.rows(), [&](Index first, Index n) {
+      out.middleRows(first, n) = left.middleRows(first, n) * right.middleRows(first, n);
+    });
+    return y;
+  };
+  return record("mul", product(a, b), {a, b}, [a, b, product](const Tensor& dy) {
+    if (a.requires_grad()) a.accumulate_grad(product(dy, b));
+    if (b.requires_grad()) b.accumulate_grad(product(dy, a));
+  });
+}
+
+Tensor scale(const Tensor& x, Real factor) {
+  const auto scaled = [factor](const Tensor& t) {
+    Tensor y = Tensor::empty(t.shape());
+    ArrayView out = y.pixels();
+    const ConstArrayView in = t.pixels();
+    parallel_rows(out.rows(), [&](Index first, Index n) {
+      out.middleRows(first, n) = factor * in.middleRows(first, n);
+    });
+    return y;
+  };
+  return record("scale", scaled(x), {x}, [x, scaled](const Tensor& dy) { x.accumulate_grad(scaled(dy)); });
+}
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check(a.rank() == 2 && b.rank() == 2 && a.dim(1) == b.dim(0), "matmul: needs (N,K) and (K,M), got ", a.shape(), " and ",
+        b.shape());
+  Tensor y = Tensor::empty({a.dim(0), b.dim(1)});
+  multiply_into(y.rows(), a.rows().matrix(), b.rows().matrix());
+  return record("matmul", y, {a, b}, [a, b](const Tensor& dy) {
+    if (a.requires_grad()) {
+      Tensor da = Tensor::empty(a.shape());
+      multiply_into(da.rows(), dy.rows().matrix(), b.rows().matrix().transpose());
+      a.accumulate_grad(std::move(da));
+    }
+    if (b.requires_grad()) {
+      Tensor db = Tensor::empty(b.shape());
+      multiply_into(db.rows(), a.rows().matrix().transpose(), dy.rows().matrix());
+      b.accumulate_grad(std::move(db));
+    }
+  });
+}
+
+Tensor sum(const Tensor& x) {
+  const ConstArrayView in = x.pixels();
+  const DoubleRow columns =
+      column_sum(in.rows(), in.cols(), [&](Index first, Index n) -> Row { return in.middleRows(first, n).colwise().sum(); });
+  const Tensor y = Tensor::full({}, static_cast<Real>(columns.sum()));
+  return record("sum", y, {x}, [x](const Tensor& dy) { x.accumulate_grad(Tensor::full(x.shape(), dy.item())); });
+}
+
+Tensor mean(const Tensor& x) {
+  check(x.size() > 0, "mean: needs at least one element, got ", x.shape());
+  return scale(sum(x), 1 / static_cast<Real>(x.size()));
+}
+
+}  // namespace norma

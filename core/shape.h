@@ -1,0 +1,50 @@
+// Shape: the sizes of a tensor, in PyTorch's logical order.
+#pragma once
+
+#include <array>
+#include <initializer_list>
+#include <ostream>
+
+#include "core/check.h"
+#include "core/types.h"
+
+namespace norma {
+
+/// Sizes of a tensor of rank 0 (a scalar), 1 (C), 2 (N,C) or 4 (N,C,H,W). Sizes may be 0 (an empty batch).
+/// Rank 3 does not exist: it could not say which of its sizes is the channel (Note [Storage order], core/tensor.h).
+class Shape {
+ public:
+  Shape(std::initializer_list<Index> sizes) : rank_(static_cast<int>(sizes.size())) {
+    check(rank_ <= 2 || rank_ == 4, "Shape: rank must be 0, 1, 2 or 4, got ", rank_, " sizes");
+    int i = 0;
+    for (Index size : sizes) {
+      check(size >= 0, "Shape: size ", i, " must not be negative, got ", size);
+      sizes_[static_cast<std::size_t>(i++)] = size;
+    }
+  }
+
+  int rank() const { return rank_; }
+  Index operator[](int i) const {
+    check(0 <= i && i < rank_, "Shape: ", *this, " has no dimension ", i);
+    return sizes_[static_cast<std::size_t>(i)];
+  }
+  /// Number of elements; 1 for a scalar.
+  Index size() const {
+    Index product = 1;
+    for (int i = 0; i < rank_; ++i) product *= (*this)[i];
+    return product;
+  }
+  bool operator==(const Shape&) const = default;
+
+  friend std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+    out << '(';
+    for (int i = 0; i < shape.rank_; ++i) out << (i ? "," : "") << shape.sizes_[static_cast<std::size_t>(i)];
+    return out << ')';
+  }
+
+ private:
+  int rank_;
+  std::array<Index, 4> sizes_{};
+};
+
+}  // namespace norma

@@ -1,0 +1,29 @@
+// Storage: the block of memory behind a tensor. Big blocks are recycled.
+#pragma once
+
+#include <cstddef>
+
+#include "core/types.h"
+
+namespace norma {
+
+/// `size` uninitialised Reals, aligned to a cache line, owned by this object.
+///
+/// A training step asks for the same big blocks again and again. Fresh memory from the system costs a page fault
+/// per 4 KB, more time than the arithmetic done on it, so a big block goes back to a pool instead and the next
+/// step takes it from there.
+class Storage {
+ public:
+  explicit Storage(Index size);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  Real* data() const { return data_; }
+
+ private:
+  std::size_t bytes_ = 0;
+  Real* data_ = nullptr;
+};
+
+}  // namespace norma

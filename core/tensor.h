@@ -1,0 +1,105 @@
+// Tensor: a handle on numbers with a shape, and on the graph that computed them.
+//
+// Note [Storage order]
+//   The shape of a tensor is always PyTorch's: an image batch is (N,C,H,W). In memory a rank-4 tensor lies in the
+//   order N,H,W,C ("channels last"); every other rank is row-major. So the C numbers of one pixel are neighbours, an
+//   image batch *is* a matrix with one row per pixel and one column per channel, and that matrix is what pixels()
+//   shows: batch norm is column statistics, a bias is a row added to every row, a 1x1 convolution is a product.
+//   A convolution weight (Cout,Cin,k,k) lies Cout,k,k,Cin: rows() of it is the filter matrix.
+//   The order is never visible from outside: numbers enter and leave in logical order (from_values, to_values, at).
+//   The index formula stands once, in offset() in tensor.cpp.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/shape.h"
+
+namespace norma {
+
+/// A handle: copies name the same numbers, as in PyTorch. A default-constructed Tensor names nothing
+/// (`defined()` is false): an absent bias, a gradient not computed.
+class Tensor {
+ public:
+  Tensor() = default;
+  /// All zeros.
+  explicit Tensor(Shape shape);
+  /// Uninitialised: for results that are written in full right away.
+  static Tensor empty(Shape shape);
+  static Tensor full(Shape shape, Real value);
+  /// `values` in logical order (N,C,H,W). Throws unless there are exactly shape.size() of them.
+  static Tensor from_values(Shape shape, std::span<const Real> values);
+  static Tensor from_values(Shape shape, std::initializer_list<Real> values) {
+    return from_values(shape, std::span(values.begin(), values.size()));
+  }
+
+  /// All numbers in logical order (N,C,H,W).
+  std::vector<Real> to_values() const;
+  /// One number of a rank-4 tensor.
+  Real at(Index n, Index c, Index h, Index w) const;
+  /// The number of a tensor that holds exactly one.
+  Real item() const;
+
+  bool defined() const { return body_ != nullptr; }
+  const Shape& shape() const;
+  int rank() const { return shape().rank(); }
+  Index dim(int i) const { return shape()[i]; }
+  Index size() const { return shape().size(); }
+
+  /// The numbers as a matrix with one column per channel: (N*H*W) x C of (N,C,H,W), N x C of (N,C), 1 x C of (C).
+  ArrayView pixels();
+  ConstArrayView pixels() const;
+  /// The numbers as a matrix with one row per first dimension: N x (the rest, in storage order).
+  ArrayView rows();
+  ConstArrayView rows() const;
+
+  /// Asks for a gradient. Only for tensors that no recorded operation computed (parameters and inputs).
+  Tensor& requires_grad(bool on);
+  bool requires_grad() const;
+  /// d loss / d this after backward(); not defined() before, and after zero_grad().
+  const Tensor& grad() const;
+  void zero_grad() const;
+  /// Adds g to grad(); does nothing if no gradient is wanted. Adopts g's memory when nobody else holds it.
+  void accumulate_grad(Tensor g) const;
+  /// Computes grad() of every leaf this scalar depends on, and frees the graph on the way.
+  void backward() const;
+  /// The same numbers without history.
+  Tensor detach() const;
+  /// A copy of the numbers, without history.
+  Tensor clone() const;
+
+ private:
+  friend class Graph;
+  friend Tensor record(const char*, Tensor, std::vector<Tensor>, std::function<void(const Tensor&)>);
+  struct Body;
+  std::shared_ptr<Body> body_;
+
+  Body& body() const;
+};
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+/// The one door into the graph. Every differentiable function computes y and ends with
+///   return record("relu", y, {x}, [x](const Tensor& dy) { x.accumulate_grad(...); });
+/// The capture list is the list of what is kept for the backward pass: write it out, never `[=]`, and never capture y
+/// itself (the graph would hold itself for ever; capture y.detach()). Inputs that are not defined() are skipped.
+/// Where recording is off (NoGrad) or no input wants a gradient, y comes back as it is.
+Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, std::function<void(const Tensor& dy)> backward);
+
+/// No graph is recorded on this thread while one of these is alive.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+};
+
+/// Whether operations on this thread are recorded.
+bool recording();
+
+}  // namespace norma

@@ -1,0 +1,74 @@
+// Module: what every layer is.
+//
+// To write a layer, derive from Module, make parameters in the member initialisers and define forward():
+//   class Scale : public Module {
+//    public:
+//     explicit Scale(Index n) : weight_(parameter("weight", Tensor::full({n}, 1))) {}
+//     Tensor forward(const Tensor& x) override { return ...; }
+//    private:
+//     Tensor weight_;
+//   };
+// Names, optimiser, initialisation, train/eval and summary then know about it.
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/random.h"
+#include "core/tensor.h"
+
+namespace norma {
+
+/// Base of all layers and models, after torch.nn.Module. Movable, not copyable: parameters have one owner.
+class Module {
+ public:
+  Module() = default;
+  Module(Module&&) = default;
+  Module& operator=(Module&&) = default;
+  virtual ~Module() = default;
+
+  virtual Tensor forward(const Tensor& x) = 0;
+  Tensor operator()(const Tensor& x) { return forward(x); }
+
+  /// Every tensor to be trained, of this module and its children, in order of registration.
+  std::vector<Tensor> parameters() const;
+  /// The same with PyTorch's names: "3.weight" is the weight of child "3".
+  NamedTensors named_parameters() const;
+  /// State that is saved but not trained: "3.running_mean".
+  NamedTensors named_buffers() const;
+  /// Direct children with their names, in order.
+  const std::vector<std::pair<std::string, std::shared_ptr<Module>>>& children() const { return children_; }
+
+  /// Training mode (the initial one) or evaluation mode, for this module and its children.
+  /// Recording of gradients is another switch: NoGrad.
+  void train(bool on = true);
+  void eval() { train(false); }
+  bool training() const { return training_; }
+
+  /// Draws the parameters of this module alone, not of its children, anew. See initialize() in layers/init.h.
+  virtual void reset_parameters(Random) {}
+  /// One line for people, in PyTorch's words: "Conv2d(3, 32, kernel_size=3, padding=1)". Default: the class's name.
+  virtual std::string describe() const;
+  /// Multiplications of one forward pass from an input of shape `in` to an output of shape `out`, 0 if negligible.
+  virtual Index multiply_adds(const Shape& /*in*/, const Shape& /*out*/) const { return 0; }
+
+ protected:
+  // Used in member initialisers; each returns the tensor it registers under `name`.
+  Tensor parameter(std::string name, Tensor initial);
+  Tensor buffer(std::string name, Tensor initial);
+  template <std::derived_from<Module> M>
+  std::shared_ptr<M> child(std::string name, M module) {
+    auto owned = std::make_shared<M>(std::move(module));
+    children_.emplace_back(std::move(name), owned);
+    return owned;
+  }
+
+ private:
+  NamedTensors parameters_, buffers_;
+  std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
+  bool training_ = true;
+};
+
+}  // namespace norma

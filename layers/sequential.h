@@ -1,0 +1,42 @@
+// Sequential: layers applied one after the other.
+#pragma once
+
+#include "layers/module.h"
+
+namespace norma {
+
+/// After torch.nn.Sequential; children are named "0", "1", ... An Error thrown by a layer is passed on with the layer's
+/// place in front: "layer 3, BatchNorm2d(64): batch_norm: ...".
+///   Sequential net(Conv2d(3, 32, {.padding = 1, .bias = false}), BatchNorm2d(32), ReLU());
+/// (Sequential(Sequential(a, b)) with a single argument is a move, not a nesting; add() nests.)
+class Sequential : public Module {
+ public:
+  Sequential() = default;
+  template <std::derived_from<Module>... Layers>
+  explicit Sequential(Layers... layers) {
+    (add(std::move(layers)), ...);
+  }
+
+  /// Appends a layer.
+  template <std::derived_from<Module> Layer>
+  Sequential& add(Layer layer) {
+    child(std::to_string(children().size()), std::move(layer));
+    return *this;
+  }
+
+  Tensor forward(const Tensor& x) override {
+    Tensor y = x;
+    for (const auto& [name, layer] : children()) {
+      try {
+        y = layer->forward(y);
+      } catch (const Error& error) {
+        throw Error(join("layer ", name, ", ", layer->describe(), ": ", error.what()));
+      }
+    }
+    return y;
+  }
+
+  std::string describe() const override { return "Sequential"; }
+};
+
+}  // namespace norma

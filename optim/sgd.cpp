@@ -1,0 +1,70 @@
+#include "optim/sgd.h"
+
+#include <cmath>
+
+#include "core/parallel.h"
+
+namespace norma {
+namespace {
+
+void check_option(const char* name, Real value) {
+  check(std::isfinite(value) && value >= 0, "SGD: ", name, " must be finite and not negative, got ", value);
+}
+
+NamedTensors numbered(const std::vector<Tensor>& parameters) {
+  NamedTensors named;
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    named.emplace_back(join("number ", i, " ", parameters[i].shape()), parameters[i]);
+  return named;
+}
+
+}  // namespace
+
+SGD::SGD(std::vector<Tensor> parameters, SGDOptions options) : SGD(numbered(parameters), options) {}
+
+SGD::SGD(const NamedTensors& parameters, SGDOptions options) : velocities_(parameters.size()), options_(options) {
+  check_option("lr", options.lr);
+  check_option("momentum", options.momentum);
+  check_option("weight_decay", options.weight_decay);
+  check(!options.nesterov || options.momentum > 0, "SGD: nesterov needs momentum > 0, got ", options.momentum);
+  for (const auto& [name, tensor] : parameters) {
+    check(tensor.requires_grad(), "SGD: parameter ", name, " does not have requires_grad");
+    names_.push_back(name);
+    parameters_.push_back(tensor);
+  }
+}
+
+void SGD::zero_grad() {
+  for (const Tensor& p : parameters_) p.zero_grad();
+}
+
+void SGD::learning_rate(Real lr) {
+  check_option("lr", lr);
+  options_.lr = lr;
+}
+
+void SGD::step() {
+  for (std::size_t k = 0; k < parameters_.size(); ++k)
+    check(parameters_[k].grad().defined(), "SGD: parameter ", names_[k],
+          " has no gradient; was backward() called, and does the loss depend on it?");
+  const auto [lr, momentum, weight_decay, nesterov] = options_;
+  for (std::size_t k = 0; k < parameters_.size(); ++k) {
+    const bool first_step = !velocities_[k].defined();
+    if (momentum > 0 && first_step) velocities_[k] = Tensor::empty(parameters_[k].shape());
+    Real* p = parameters_[k].rows().data();
+    const Real* gradient = std::as_const(parameters_[k].grad()).rows().data();
+    Real* v = momentum > 0 ? velocities_[k].rows().data() : nullptr;
+    parallel_blocks(parameters_[k].size(), 1 << 14, [&](Index first, Index n, Index) {
+      for (Index i = first; i < first + n; ++i) {
+        Real d = gradient[i] + weight_decay * p[i];
+        if (v) {
+          v[i] = first_step ? d : momentum * v[i] + d;
+          d = nesterov ? d + momentum * v[i] : v[i];
+        }
+        p[i] -= lr * d;
+      }
+    });
+  }
+}
+
+}  // namespace norma

@@ -1,0 +1,40 @@
+// SGD: stochastic gradient descent with momentum.
+#pragma once
+
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace norma {
+
+struct SGDOptions {
+  Real lr = Real(0.1), momentum = 0, weight_decay = 0;
+  bool nesterov = false;
+};
+
+/// Exactly torch.optim.SGD (dampening 0):
+///   d = gradient + weight_decay * p
+///   v = d at the first step, momentum * v + d later         (only with momentum > 0)
+///   p = p - lr * d'      d' = v, or d + momentum * v with Nesterov; d without momentum
+/// Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning". Gradients are read only.
+class SGD {
+ public:
+  /// Throws Error unless lr, momentum, weight_decay are finite and >= 0, and for Nesterov without momentum.
+  SGD(std::vector<Tensor> parameters, SGDOptions options);
+  /// With names (Module::named_parameters()), for better messages.
+  SGD(const NamedTensors& parameters, SGDOptions options);
+
+  void zero_grad();
+  /// Throws Error, naming the parameter and changing none, if one has received no gradient.
+  void step();
+  Real learning_rate() const { return options_.lr; }
+  void learning_rate(Real lr);
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<Tensor> parameters_;
+  std::vector<Tensor> velocities_;  // v, in step with parameters_; not defined() before the first step
+  SGDOptions options_;
+};
+
+}  // namespace norma
