@@ -1,5 +1,9 @@
 # cmake --install DIR puts norma::norma where find_package(norma) finds it. Headers keep their folders:
-# #include "core/tensor.h", in the tree and installed alike.
+# #include "core/tensor.h", in the tree and installed alike. A project that takes Norma in by add_subdirectory installs
+# its own things only.
+if(NOT PROJECT_IS_TOP_LEVEL)
+  return()
+endif()
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 

@@ -6,8 +6,6 @@
 //   y = sum x        dx = dy in every element
 #include "core/ops.h"
 
-#include "core/parallel.h"
-
 namespace norma {
 namespace {
 
@@ -19,12 +17,7 @@ void check_same_shape(const char* op, const Tensor& a, const Tensor& b) {
 
 Tensor add(const Tensor& a, const Tensor& b) {
   check_same_shape("add", a, b);
-  Tensor y = Tensor::empty(a.shape());
-  ArrayView out = y.pixels();
-  const ConstArrayView left = a.pixels(), right = b.pixels();
-  parallel_rows(out.rows(), [&](Index first, Index n) {
-    out.middleRows(first, n) = left.middleRows(first, n) + right.middleRows(first, n);
-  });
+  const Tensor y = elementwise([](Real p, Real q) { return p + q; }, a, b);
   return record("add", y, {a, b}, [a, b](const Tensor& dy) {
     a.accumulate_grad(dy);
     b.accumulate_grad(dy);
@@ -33,32 +26,17 @@ Tensor add(const Tensor& a, const Tensor& b) {
 
 Tensor mul(const Tensor& a, const Tensor& b) {
   check_same_shape("mul", a, b);
-  const auto product = [](const Tensor& p, const Tensor& q) {
-    Tensor y = Tensor::empty(p.shape());
-    ArrayView out = y.pixels();
-    const ConstArrayView left = p.pixels(), right = q.pixels();
-    parallel_rows(out.rows(), [&](Index first, Index n) {
-      out.middleRows(first, n) = left.middleRows(first, n) * right.middleRows(first, n);
-    });
-    return y;
-  };
-  return record("mul", product(a, b), {a, b}, [a, b, product](const Tensor& dy) {
-    if (a.requires_grad()) a.accumulate_grad(product(dy, b));
-    if (b.requires_grad()) b.accumulate_grad(product(dy, a));
+  const auto product = [](Real p, Real q) { return p * q; };
+  return record("mul", elementwise(product, a, b), {a, b}, [a, b, product](const Tensor& dy) {
+    if (a.requires_grad()) a.accumulate_grad(elementwise(product, dy, b));
+    if (b.requires_grad()) b.accumulate_grad(elementwise(product, dy, a));
   });
 }
 
 Tensor scale(const Tensor& x, Real factor) {
-  const auto scaled = [factor](const Tensor& t) {
-    Tensor y = Tensor::empty(t.shape());
-    ArrayView out = y.pixels();
-    const ConstArrayView in = t.pixels();
-    parallel_rows(out.rows(), [&](Index first, Index n) {
-      out.middleRows(first, n) = factor * in.middleRows(first, n);
-    });
-    return y;
-  };
-  return record("scale", scaled(x), {x}, [x, scaled](const Tensor& dy) { x.accumulate_grad(scaled(dy)); });
+  const auto scaled = [factor](Real value) { return factor * value; };
+  return record("scale", elementwise(scaled, x), {x},
+                [x, scaled](const Tensor& dy) { x.accumulate_grad(elementwise(scaled, dy)); });
 }
 
 Tensor matmul(const Tensor& a, const Tensor& b) {

@@ -1,6 +1,7 @@
 // The elementary differentiable operations. Layers have their own files in layers/.
 #pragma once
 
+#include "core/parallel.h"
 #include "core/tensor.h"
 
 namespace norma {
@@ -18,18 +19,48 @@ Tensor sum(const Tensor& x);
 /// Mean of all elements, a scalar; x must not be empty.
 Tensor mean(const Tensor& x);
 
-/// out = a * b for matrices, in blocks of rows of `out` that threads share. Not differentiable: for use inside ops.
+// For use inside operations; not differentiable.
+
+/// The tensor of f(x[i], others[i]...) for every element; all of one shape.
+template <class F, class... Others>
+Tensor elementwise(const F& f, const Tensor& x, const Others&... others) {
+  Tensor y = Tensor::empty(x.shape());
+  const auto compute = [&f](Index size, Real* out, const auto*... in) {
+    parallel_blocks(size, 1 << 14, [=, &f](Index first, Index n, Index) {
+      for (Index i = first; i < first + n; ++i) out[i] = f(in[i]...);
+    });
+  };
+  compute(x.size(), y.rows().data(), x.rows().data(), others.rows().data()...);
+  return y;
+}
+
+/// out = a * b for matrices, computed as a product of exactly `fixed_rows` rows, a multiple of 4 and at least out.rows();
+/// rows that are missing are filled up with zeros.
+///
+/// Note [A row does not know its neighbours]
+///   Eigen picks its kernels by the sizes of a product (one row is not even computed as a product of matrices), and they
+///   round differently. An image's logits would then depend, in the last bit, on how many others are in its batch.
+///   Among products of one fixed number of rows, a multiple of 4, every row is computed alike.
+template <class A, class B>
+void multiply_fixed_rows(ArrayView out, const A& a, const B& b, Index fixed_rows) {
+  if (out.rows() == fixed_rows) {
+    out.matrix().noalias() = a * b;
+    return;
+  }
+  RowMajorArray filled = RowMajorArray::Zero(fixed_rows, a.cols()), product(fixed_rows, out.cols());
+  filled.topRows(out.rows()) = a.array();
+  product.matrix().noalias() = filled.matrix() * b;
+  out = product.topRows(out.rows());
+}
+
+/// out = a * b for matrices, in blocks of rows of `out` that threads share.
 /// a and b are `.matrix()` expressions of views, transposed or not.
 template <class A, class B>
-void multiply_into(ArrayView out, const A& a, const B& b);
-
-}  // namespace norma
-
-#include "core/parallel.h"
-
-template <class A, class B>
-void norma::multiply_into(ArrayView out, const A& a, const B& b) {
-  parallel_blocks(out.rows(), 64, [&](Index first, Index n, Index) {
-    out.middleRows(first, n).matrix().noalias() = a.middleRows(first, n) * b;
+void multiply_into(ArrayView out, const A& a, const B& b) {
+  constexpr Index kRows = 64;
+  parallel_blocks(out.rows(), kRows, [&](Index first, Index n, Index) {
+    multiply_fixed_rows(ArrayView(out.row(first).data(), n, out.cols()), a.middleRows(first, n), b, kRows);
   });
 }
+
+}  // namespace norma

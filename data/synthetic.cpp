@@ -11,7 +11,7 @@ namespace norma {
 namespace {
 
 constexpr Index kSide = 32, kPixels = kSide * kSide, kClasses = 10;
-constexpr double kNoise = 0.10;  // standard deviation, on the scale where black is 0 and white is 1
+constexpr double kNoise = 0.09;  // standard deviation, on the scale where black is 0 and white is 1
 
 using Colour = std::array<double, 3>;
 
@@ -57,7 +57,7 @@ struct Wave {
     along_x = frequency * std::cos(direction);
     along_y = frequency * std::sin(direction);
     phase = random.uniform(0, 2 * std::numbers::pi);
-    for (double& part : amplitude) part = random.uniform(-0.15, 0.15);
+    for (double& part : amplitude) part = random.uniform(-0.1, 0.1);
   }
   double at(double x, double y) const { return std::sin(along_x * x + along_y * y + phase); }
 };
@@ -65,9 +65,9 @@ struct Wave {
 void draw(int label, Random random, std::uint8_t* image) {
   const Colour ground = random_colour(random);
   Colour ink = random_colour(random);
-  while (distance(ink, ground) < 0.35) ink = random_colour(random);
+  while (distance(ink, ground) < 0.5) ink = random_colour(random);
   const Wave waves[] = {Wave(random), Wave(random), Wave(random)};
-  const double radius = random.uniform(5, 12), angle = random.uniform(0, 2 * std::numbers::pi);
+  const double radius = random.uniform(6, 12), angle = random.uniform(0, 2 * std::numbers::pi);
   const double centre_x = random.uniform(radius * 0.8, kSide - radius * 0.8);
   const double centre_y = random.uniform(radius * 0.8, kSide - radius * 0.8);
   const double stretch = random.uniform(0.8, 1.25);

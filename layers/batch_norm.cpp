@@ -52,24 +52,24 @@ void merge(Moments& all, const Moments& more) {
 /// A few rows, measured from the first of them: distances are small where values are alike, exactly 0 where constant.
 Moments moments_of_tile(const ConstArrayView& x, Index first, Index n) {
   const Row origin = x.row(first);
-  Row sum = Row::Zero(x.cols()), squares = Row::Zero(x.cols());
+  DoubleRow sum = DoubleRow::Zero(x.cols()), squares = DoubleRow::Zero(x.cols());
   for (Index i = first + 1; i < first + n; ++i) {
-    sum += x.row(i) - origin;
-    squares += (x.row(i) - origin).square();
+    sum += (x.row(i) - origin).cast<double>();
+    squares += (x.row(i) - origin).cast<double>().square();
   }
   const double count = static_cast<double>(n);
-  const DoubleRow shift = sum.cast<double>() / count;
-  return {count, origin.cast<double>() + shift, (squares.cast<double>() - count * shift.square()).max(0)};
+  const DoubleRow shift = sum / count;
+  return {count, origin.cast<double>() + shift, (squares - count * shift.square()).max(0)};
 }
 
 /// What normalising needs, as Reals: x_hat = ((x - mean_high) - mean_low) * inv_std.
 struct Normaliser {
   Row mean_high, mean_low, inv_std;
 
-  Normaliser(const ChannelStats& stats, Real eps)
+  Normaliser(const ChannelStats& stats, double eps)
       : mean_high(stats.mean.cast<Real>()),
         mean_low((stats.mean - mean_high.cast<double>()).cast<Real>()),
-        inv_std((stats.variance + static_cast<double>(eps)).rsqrt().cast<Real>()) {}
+        inv_std((stats.variance + eps).rsqrt().cast<Real>()) {}
 
   /// Row i of x_hat, as an expression.
   auto x_hat(const ConstArrayView& x, Index i) const { return ((x.row(i) - mean_high) - mean_low) * inv_std; }
@@ -138,7 +138,7 @@ void backward(const Tensor& dy_tensor, const Tensor& x_tensor, const Normaliser&
   pass_on(beta, dbeta);
 }
 
-Tensor batch_norm(const Tensor& x, const ChannelStats& stats, const Tensor& gamma, const Tensor& beta, Real eps,
+Tensor batch_norm(const Tensor& x, const ChannelStats& stats, const Tensor& gamma, const Tensor& beta, double eps,
                   bool stats_depend_on_x) {
   check_arguments(x, stats, gamma, beta);
   const Normaliser n(stats, eps);
@@ -164,11 +164,11 @@ ChannelStats channel_stats(const Tensor& x) {
   return {all.mean, all.squares / all.count};
 }
 
-Tensor batch_norm_train(const Tensor& x, const ChannelStats& of_x, const Tensor& gamma, const Tensor& beta, Real eps) {
+Tensor batch_norm_train(const Tensor& x, const ChannelStats& of_x, const Tensor& gamma, const Tensor& beta, double eps) {
   return batch_norm(x, of_x, gamma, beta, eps, true);
 }
 
-Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor& gamma, const Tensor& beta, Real eps) {
+Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor& gamma, const Tensor& beta, double eps) {
   return batch_norm(x, fixed, gamma, beta, eps, false);
 }
 
@@ -209,7 +209,7 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
 void BatchNorm2d::update_running_stats(const ChannelStats& batch, double m) {
   num_batches_tracked_.pixels() += 1;
   const double momentum =
-      options_.momentum ? static_cast<double>(*options_.momentum) : 1 / static_cast<double>(num_batches_tracked_.item());
+      options_.momentum.value_or(1 / static_cast<double>(num_batches_tracked_.item()));
   const auto take = [momentum](Tensor& running, const DoubleRow& value) {
     running.pixels().row(0) = ((1 - momentum) * running.pixels().row(0).cast<double>() + momentum * value).cast<Real>();
   };
@@ -232,10 +232,14 @@ void BatchNorm2d::reset_parameters(Random) {
 }
 
 std::string BatchNorm2d::describe() const {
-  const auto yes = [](bool on) { return on ? "true" : "false"; };
-  return join("BatchNorm2d(", num_features_, ", eps=", options_.eps, ", momentum=",
-              options_.momentum ? join(*options_.momentum) : "none", ", affine=", yes(options_.affine),
-              ", track_running_stats=", yes(options_.track_running_stats), ")");
+  const BatchNormOptions usual;
+  std::string text = join("BatchNorm2d(", num_features_);
+  if (options_.eps != usual.eps) text += join(", eps=", options_.eps);
+  if (options_.momentum != usual.momentum)
+    text += options_.momentum ? join(", momentum=", *options_.momentum) : ", momentum=none";
+  if (!options_.affine) text += ", affine=false";
+  if (!options_.track_running_stats) text += ", track_running_stats=false";
+  return text + ")";
 }
 
 }  // namespace norma

@@ -19,18 +19,18 @@ ChannelStats channel_stats(const Tensor& x);
 /// y = (x - mean) / sqrt(variance + eps) * gamma + beta, channel by channel, where `of_x` = channel_stats(x): the
 /// gradient takes into account that mean and variance depend on x. gamma, beta: (C), or not defined for 1 and 0.
 /// Source: Ioffe & Szegedy 2015, "Batch Normalization", algorithm 1; torch.nn.functional.batch_norm(training=True).
-Tensor batch_norm_train(const Tensor& x, const ChannelStats& of_x, const Tensor& gamma, const Tensor& beta, Real eps);
+Tensor batch_norm_train(const Tensor& x, const ChannelStats& of_x, const Tensor& gamma, const Tensor& beta, double eps);
 
 /// The same with given statistics, which are constants for the gradient (running averages, when evaluating).
-Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor& gamma, const Tensor& beta, Real eps);
+Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor& gamma, const Tensor& beta, double eps);
 
 /// PyTorch's five arguments (the first, num_features, stands before them).
 struct BatchNormOptions {
   /// Added to the variance under the root; > 0.
-  Real eps = Real(1e-5);
+  double eps = 1e-5;
   /// Weight of the new batch in the running averages, in [0,1] (other frameworks: weight of the old ones).
   /// std::nullopt: cumulative averages, every batch counts alike.
-  std::optional<Real> momentum = Real(0.1);
+  std::optional<double> momentum = 0.1;
   /// Whether there are parameters "weight" (gamma, 1 at the start) and "bias" (beta, 0 at the start).
   bool affine = true;
   /// Whether there are buffers "running_mean" (0), "running_var" (1) and "num_batches_tracked" (0). Without them the

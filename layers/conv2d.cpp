@@ -17,7 +17,7 @@
 
 #include <vector>
 
-#include "core/parallel.h"
+#include "core/ops.h"
 #include "layers/init.h"
 
 namespace norma {
@@ -29,18 +29,19 @@ struct Geometry {
 
   Index out_pixels() const { return out_h * out_w; }  // of one image
   Index patch() const { return k * k * c; }
-  /// Images whose patches fill about a megabyte.
+  /// Images whose patches make up to 512 rows and about a megabyte.
   Index images_per_block() const {
-    constexpr Index kPatchBytes = 1 << 20;
-    const Index image_bytes = std::max<Index>(1, out_pixels() * patch() * static_cast<Index>(sizeof(Real)));
-    return std::clamp<Index>(kPatchBytes / image_bytes, 1, std::max<Index>(1, n));
+    const Index rows = std::min<Index>(512, (1 << 20) / (patch() * static_cast<Index>(sizeof(Real))));
+    return std::max<Index>(1, rows / out_pixels());
   }
+  /// Rows of the product taken for a block: Note [A row does not know its neighbours], core/ops.h.
+  Index rows_per_block() const { return (images_per_block() * out_pixels() + 3) / 4 * 4; }
 };
 
 Geometry geometry(const Tensor& x, const Tensor& weight, const Tensor& bias, Index stride, Index padding) {
   check(x.rank() == 4, "conv2d: x must be (N,C,H,W), got ", x.shape());
-  check(weight.rank() == 4 && weight.dim(2) == weight.dim(3) && weight.dim(2) > 0,
-        "conv2d: weight must be (Cout,Cin,k,k) with k > 0, got ", weight.shape());
+  check(weight.rank() == 4 && weight.dim(2) == weight.dim(3) && weight.dim(2) > 0 && weight.dim(1) > 0,
+        "conv2d: weight must be (Cout,Cin,k,k) with Cin > 0 and k > 0, got ", weight.shape());
   check(weight.dim(1) == x.dim(1), "conv2d: weight ", weight.shape(), " needs ", weight.dim(1),
         " input channels, got x ", x.shape());
   check(!bias.defined() || bias.shape() == Shape{weight.dim(0)}, "conv2d: weight ", weight.shape(), " needs a bias (",
@@ -117,12 +118,13 @@ void gather_block(const Geometry& g, const Tensor& x, Index first, ArrayView pat
 }
 
 Tensor input_gradient(const Geometry& g, const Tensor& x, const Tensor& weight, const Tensor& dy) {
-  Tensor dx(x.shape());
+  Tensor dx = Tensor::empty(x.shape());
   ArrayView out = dx.rows();
   const ConstArrayView slope = dy.pixels(), filters = weight.rows();
   for_image_blocks(g, [&](Index first, Index images, ArrayView dpatches, Index) {
     dpatches.matrix().noalias() =
         slope.middleRows(first * g.out_pixels(), images * g.out_pixels()).matrix() * filters.matrix();
+    out.middleRows(first, images).setZero();
     for (Index n = 0; n < images; ++n)
       scatter_patches(g, dpatches.data() + n * g.out_pixels() * g.patch(), out.row(first + n).data());
   });
@@ -130,17 +132,26 @@ Tensor input_gradient(const Geometry& g, const Tensor& x, const Tensor& weight, 
 }
 
 Tensor weight_gradient(const Geometry& g, const Tensor& x, const Tensor& weight, const Tensor& dy) {
+  if (g.n == 0) return Tensor(weight.shape());
   std::vector<Tensor> partial;
-  for (Index task = 0; task < tasks_of(g); ++task) partial.emplace_back(weight.shape());
+  for (Index task = 0; task < tasks_of(g); ++task) partial.push_back(Tensor::empty(weight.shape()));
+  std::vector<char> begun(partial.size(), false);
   const ConstArrayView slope = dy.pixels();
   for_image_blocks(g, [&](Index first, Index images, ArrayView patches, Index task) {
     gather_block(g, x, first, patches);
-    partial[static_cast<std::size_t>(task)].rows().matrix().noalias() +=
-        slope.middleRows(first * g.out_pixels(), images * g.out_pixels()).matrix().transpose() * patches.matrix();
+    const ConstArrayView dy_block(slope.row(first * g.out_pixels()).data(), images * g.out_pixels(), g.o);
+    ArrayView sum = partial[static_cast<std::size_t>(task)].rows();
+    if (std::exchange(begun[static_cast<std::size_t>(task)], true))
+      sum.matrix().noalias() += dy_block.matrix().transpose() * patches.matrix();
+    else
+      sum.matrix().noalias() = dy_block.matrix().transpose() * patches.matrix();
   });
-  Tensor dweight(weight.shape());
-  for (const Tensor& part : partial) dweight.rows() += part.rows();
-  return dweight;
+  ArrayView total = partial.front().rows();
+  parallel_blocks(g.o, 4, [&](Index first, Index n, Index) {
+    for (std::size_t task = 1; task < partial.size(); ++task)
+      total.middleRows(first, n) += std::as_const(partial[task]).rows().middleRows(first, n);
+  });
+  return partial.front();
 }
 
 }  // namespace
@@ -150,10 +161,10 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Index s
   Tensor y = Tensor::empty({g.n, g.o, g.out_h, g.out_w});
   ArrayView out = y.pixels();
   const ConstArrayView filters = weight.rows();
-  for_image_blocks(g, [&](Index first, Index images, ArrayView patches, Index) {
+  for_image_blocks(g, [&](Index first, Index, ArrayView patches, Index) {
     gather_block(g, x, first, patches);
-    auto block = out.middleRows(first * g.out_pixels(), images * g.out_pixels());
-    block.matrix().noalias() = patches.matrix() * filters.matrix().transpose();
+    ArrayView block(out.row(first * g.out_pixels()).data(), patches.rows(), g.o);
+    multiply_fixed_rows(block, patches.matrix(), filters.matrix().transpose(), g.rows_per_block());
     if (bias.defined()) block.rowwise() += bias.pixels().row(0);
   });
 
@@ -186,8 +197,10 @@ Tensor Conv2d::forward(const Tensor& x) { return conv2d(x, weight_, bias_, optio
 void Conv2d::reset_parameters(Random random) { uniform_by_fan_in(weight_, bias_, random); }
 
 std::string Conv2d::describe() const {
-  return join("Conv2d(", weight_.dim(1), ", ", weight_.dim(0), ", kernel_size=", options_.kernel_size, ", stride=",
-              options_.stride, ", padding=", options_.padding, ", bias=", options_.bias ? "true" : "false", ")");
+  std::string text = join("Conv2d(", weight_.dim(1), ", ", weight_.dim(0), ", kernel_size=", options_.kernel_size);
+  if (options_.stride != 1) text += join(", stride=", options_.stride);
+  if (options_.padding != 0) text += join(", padding=", options_.padding);
+  return text + (options_.bias ? ")" : ", bias=false)");
 }
 
 Index Conv2d::multiply_adds(const Shape& /*in*/, const Shape& out) const {

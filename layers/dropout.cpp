@@ -7,7 +7,7 @@
 
 namespace norma {
 
-Dropout::Dropout(Real p, std::uint64_t seed) : p_(p), seed_(seed) {
+Dropout::Dropout(double p, std::uint64_t seed) : p_(p), seed_(seed) {
   check(p >= 0 && p <= 1, "Dropout: p is a probability and must lie in [0,1], got ", p);
 }
 
@@ -15,12 +15,12 @@ Tensor Dropout::forward(const Tensor& x) {
   if (!training() || p_ == 0) return x;
   Tensor mask = Tensor::empty(x.shape());
   ArrayView values = mask.pixels();
-  const Real kept = p_ < 1 ? 1 / (1 - p_) : 0;
+  const Real kept = p_ < 1 ? static_cast<Real>(1 / (1 - p_)) : 0;
   const std::uint64_t call = calls_++;
   parallel_blocks(values.rows(), kBlockRows, [&](Index first, Index n, Index block) {
     Random random({seed_, call, static_cast<std::uint64_t>(block)});
     for (Index i = first * values.cols(); i < (first + n) * values.cols(); ++i)
-      values.data()[i] = random.uniform() < static_cast<double>(p_) ? 0 : kept;
+      values.data()[i] = random.uniform() < p_ ? 0 : kept;
   });
   return mul(x, mask);
 }

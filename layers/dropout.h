@@ -11,13 +11,13 @@ namespace norma {
 /// Source: Srivastava et al. 2014, "Dropout", section 10 ("inverted"); torch.nn.Dropout.
 class Dropout : public Module {
  public:
-  explicit Dropout(Real p = Real(0.5), std::uint64_t seed = 0);
+  explicit Dropout(double p = 0.5, std::uint64_t seed = 0);
   Tensor forward(const Tensor& x) override;
   void reset_parameters(Random random) override;
   std::string describe() const override { return join("Dropout(p=", p_, ")"); }
 
  private:
-  Real p_;
+  double p_;
   std::uint64_t seed_, calls_ = 0;
 };
 

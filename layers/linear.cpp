@@ -48,7 +48,7 @@ Linear::Linear(Index in_features, Index out_features, LinearOptions options) {
 void Linear::reset_parameters(Random random) { uniform_by_fan_in(weight_, bias_, random); }
 
 std::string Linear::describe() const {
-  return join("Linear(", weight_.dim(1), ", ", weight_.dim(0), ", bias=", bias_.defined() ? "true" : "false", ")");
+  return join("Linear(", weight_.dim(1), ", ", weight_.dim(0), bias_.defined() ? ")" : ", bias=false)");
 }
 
 Index Linear::multiply_adds(const Shape& /*in*/, const Shape& out) const { return out.size() * weight_.dim(1); }

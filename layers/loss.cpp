@@ -25,13 +25,15 @@ void check_labels(const char* op, const Tensor& logits, std::span<const int> lab
 
 }  // namespace
 
-Tensor cross_entropy(const Tensor& logits, std::span<const int> labels, Real label_smoothing) {
+Tensor cross_entropy(const Tensor& logits, std::span<const int> labels, double label_smoothing) {
   check_labels("cross_entropy", logits, labels);
   check(!labels.empty(), "cross_entropy: the mean over an empty batch does not exist, got logits ", logits.shape());
   check(label_smoothing >= 0 && label_smoothing <= 1, "cross_entropy: label_smoothing must lie in [0,1], got ",
         label_smoothing);
   const ConstArrayView z = logits.rows();
-  const Real spread = label_smoothing / static_cast<Real>(z.cols());  // what every class gets of t
+  // What every class gets of t, and what the label gets on top.
+  const auto spread = static_cast<Real>(label_smoothing / static_cast<double>(z.cols()));
+  const auto extra = static_cast<Real>(1 - label_smoothing);
   Tensor slope = Tensor::empty(logits.shape());  // p - t
   ArrayView difference = slope.rows();
   double total = 0;
@@ -41,10 +43,10 @@ Tensor cross_entropy(const Tensor& logits, std::span<const int> labels, Real lab
     const Real normaliser = exponentials.sum();
     const Row log_p = shifted - std::log(normaliser);
     const Index label = labels[static_cast<std::size_t>(n)];
-    total -= static_cast<double>((1 - label_smoothing) * log_p[label]);
+    total -= static_cast<double>(extra * log_p[label]);
     if (spread > 0) total -= static_cast<double>(spread * log_p.sum());
     difference.row(n) = exponentials / normaliser - spread;
-    difference(n, label) -= 1 - label_smoothing;
+    difference(n, label) -= extra;
   }
   const Tensor loss = Tensor::full({}, static_cast<Real>(total / static_cast<double>(z.rows())));
 

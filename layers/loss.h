@@ -12,7 +12,7 @@ namespace norma {
 ///   logits (N,K), labels: N numbers in [0,K).
 /// Throws Error for an empty batch, a wrong number of labels, a label out of range, label_smoothing outside [0,1].
 /// Source: torch.nn.functional.cross_entropy; Szegedy et al. 2016, "Rethinking the Inception Architecture", section 7.
-Tensor cross_entropy(const Tensor& logits, std::span<const int> labels, Real label_smoothing = 0);
+Tensor cross_entropy(const Tensor& logits, std::span<const int> labels, double label_smoothing = 0);
 
 /// How many rows of logits (N,K) have their largest number at the label.
 Index count_correct(const Tensor& logits, std::span<const int> labels);

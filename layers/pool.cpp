@@ -19,20 +19,26 @@ void for_each_window(const Tensor& x, const Tensor& y, Index kernel, Index n, co
 }
 
 Tensor max_pool_gradient(const Tensor& x, const Tensor& y, const Tensor& dy, Index kernel) {
-  Tensor dx(x.shape());
+  const bool covered = x.dim(2) % kernel == 0 && x.dim(3) % kernel == 0;
+  Tensor dx = covered ? Tensor::empty(x.shape()) : Tensor(x.shape());
   const ConstArrayView in = x.pixels(), maximum = y.pixels(), slope = dy.pixels();
   ArrayView out = dx.pixels();
+  const Index width = x.dim(3), channels = x.dim(1);
   parallel_blocks(x.dim(0), 1, [&](Index n, Index, Index) {
-    Row rest(in.cols());  // what has not yet found its pixel: dy, then 0
+    Row rest_of_dy(channels);  // what has not yet found its pixel: dy, then 0
+    Real* rest = rest_of_dy.data();
     for_each_window(x, y, kernel, n, [&](Index corner, Index p) {
-      rest = slope.row(p);
+      rest_of_dy = slope.row(p);
+      const Real* top = maximum.row(p).data();
       for (Index u = 0; u < kernel; ++u)
         for (Index v = 0; v < kernel; ++v) {
-          const Index q = corner + u * x.dim(3) + v;
-          for (Index c = 0; c < in.cols(); ++c) {
-            const bool here = in(q, c) == maximum(p, c) || in(q, c) != in(q, c);
-            out(q, c) = here ? rest[c] : 0;
-            rest[c] = here ? 0 : rest[c];
+          const Index q = corner + u * width + v;
+          const Real* value = in.row(q).data();
+          Real* share = out.row(q).data();
+          for (Index c = 0; c < channels; ++c) {
+            const bool here = (value[c] == top[c]) | (value[c] != value[c]);  // NaN is its own maximum
+            share[c] = here ? rest[c] : Real{0};
+            rest[c] = here ? Real{0} : rest[c];
           }
         }
     });
@@ -49,15 +55,17 @@ Tensor max_pool2d(const Tensor& x, Index kernel) {
   Tensor y = Tensor::empty({x.dim(0), x.dim(1), x.dim(2) / kernel, x.dim(3) / kernel});
   const ConstArrayView in = x.pixels();
   ArrayView out = y.pixels();
+  const Index width = x.dim(3), channels = x.dim(1);
   parallel_blocks(x.dim(0), 1, [&](Index n, Index, Index) {
     for_each_window(x, y, kernel, n, [&](Index corner, Index p) {
       out.row(p) = in.row(corner);
+      Real* top = out.row(p).data();
       for (Index u = 0; u < kernel; ++u)
-        for (Index v = 0; v < kernel; ++v)
-          for (Index c = 0; c < in.cols(); ++c) {
-            const Real value = in(corner + u * x.dim(3) + v, c);
-            out(p, c) = value > out(p, c) || value != value ? value : out(p, c);  // NaN wins, as in PyTorch
-          }
+        for (Index v = 0; v < kernel; ++v) {
+          const Real* value = in.row(corner + u * width + v).data();
+          for (Index c = 0; c < channels; ++c)  // NaN wins, as in PyTorch
+            top[c] = (value[c] > top[c]) | (value[c] != value[c]) ? value[c] : top[c];
+        }
     });
   });
 
@@ -73,7 +81,9 @@ Tensor global_avg_pool(const Tensor& x) {
   const ConstArrayView in = x.pixels();
   ArrayView out = y.pixels();
   parallel_blocks(x.dim(0), 1, [&](Index n, Index, Index) {
-    out.row(n) = in.middleRows(n * pixels, pixels).colwise().sum() / static_cast<Real>(pixels);
+    Row sum = Row::Zero(in.cols());
+    for (Index i = n * pixels; i < (n + 1) * pixels; ++i) sum += in.row(i);
+    out.row(n) = sum / static_cast<Real>(pixels);
   });
 
   return record("global_avg_pool", y, {x}, [x, pixels](const Tensor& dy) {

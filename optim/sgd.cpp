@@ -7,7 +7,7 @@
 namespace norma {
 namespace {
 
-void check_option(const char* name, Real value) {
+void check_option(const char* name, double value) {
   check(std::isfinite(value) && value >= 0, "SGD: ", name, " must be finite and not negative, got ", value);
 }
 
@@ -38,7 +38,7 @@ void SGD::zero_grad() {
   for (const Tensor& p : parameters_) p.zero_grad();
 }
 
-void SGD::learning_rate(Real lr) {
+void SGD::learning_rate(double lr) {
   check_option("lr", lr);
   options_.lr = lr;
 }
@@ -47,7 +47,8 @@ void SGD::step() {
   for (std::size_t k = 0; k < parameters_.size(); ++k)
     check(parameters_[k].grad().defined(), "SGD: parameter ", names_[k],
           " has no gradient; was backward() called, and does the loss depend on it?");
-  const auto [lr, momentum, weight_decay, nesterov] = options_;
+  const auto lr = static_cast<Real>(options_.lr), momentum = static_cast<Real>(options_.momentum),
+             weight_decay = static_cast<Real>(options_.weight_decay);
   for (std::size_t k = 0; k < parameters_.size(); ++k) {
     const bool first_step = !velocities_[k].defined();
     if (momentum > 0 && first_step) velocities_[k] = Tensor::empty(parameters_[k].shape());
@@ -59,7 +60,7 @@ void SGD::step() {
         Real d = gradient[i] + weight_decay * p[i];
         if (v) {
           v[i] = first_step ? d : momentum * v[i] + d;
-          d = nesterov ? d + momentum * v[i] : v[i];
+          d = options_.nesterov ? d + momentum * v[i] : v[i];
         }
         p[i] -= lr * d;
       }

@@ -8,7 +8,7 @@
 namespace norma {
 
 struct SGDOptions {
-  Real lr = Real(0.1), momentum = 0, weight_decay = 0;
+  double lr = 0.1, momentum = 0, weight_decay = 0;
   bool nesterov = false;
 };
 
@@ -27,8 +27,8 @@ class SGD {
   void zero_grad();
   /// Throws Error, naming the parameter and changing none, if one has received no gradient.
   void step();
-  Real learning_rate() const { return options_.lr; }
-  void learning_rate(Real lr);
+  double learning_rate() const { return options_.lr; }
+  void learning_rate(double lr);
 
  private:
   std::vector<std::string> names_;

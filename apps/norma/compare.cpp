@@ -1,0 +1,62 @@
+// norma compare: the same network with and without batch norm, over several learning rates.
+#include <fmt/format.h>
+
+#include "apps/norma/models.h"
+#include "apps/norma/run_folder.h"
+#include "apps/norma/training.h"
+
+namespace norma {
+namespace {
+
+struct Outcome {
+  Score train, test;
+  std::optional<Divergence> divergence;
+};
+
+Outcome run(const DataSets& datasets, const Options& options) {
+  Sequential model = make_model(options.model, options.norm, datasets.image_shape(), datasets.classes(),
+                                static_cast<std::uint64_t>(options.seed));
+  Training training(model, datasets, options);
+  Outcome outcome;
+  for (Index epoch = 0; epoch < options.epochs; ++epoch) {
+    const EpochResult result = training.train_epoch(epoch);
+    outcome.train = result.train;
+    outcome.divergence = result.divergence;
+    if (result.divergence) break;
+  }
+  outcome.test = training.test();
+  return outcome;
+}
+
+}  // namespace
+
+int compare(const Options& options, const std::vector<double>& learning_rates) {
+  const DataSets datasets = open_datasets(options.data, options.limit);
+  const RunFolder folder("compare", options, datasets.description);
+  LineFile csv = folder.file("compare.csv");
+  csv.add("norm,lr,train_loss,train_acc,test_loss,test_acc,diverged_epoch,diverged_step");
+
+  fmt::print("data    {}: {} training and {} test images\n", datasets.description, datasets.train.size(),
+             datasets.test.size());
+  fmt::print("model   {}, {} epochs, seed {}: same weights where shapes agree, same order of images\n", options.model,
+             options.epochs, options.seed);
+  fmt::print("output  {}\n\n", folder.path().string());
+  fmt::print("norm         lr  train loss  train acc  test loss  test acc  remark\n");
+  for (const double lr : learning_rates)
+    for (const std::string& norm : norm_names()) {
+      std::fflush(stdout);
+      Options arm = options;
+      arm.lr = lr;
+      arm.norm = norm;
+      const Outcome o = run(datasets, arm);
+      fmt::print("{:6}  {:7.4g}  {:10.4f}  {:8.2f}%  {:9.4f}  {:7.2f}%  {}\n", norm, lr, o.train.loss,
+                 100 * o.train.accuracy, o.test.loss, 100 * o.test.accuracy,
+                 o.divergence ? o.divergence->sentence() : "");
+      const std::string place = o.divergence ? fmt::format("{},{}", o.divergence->epoch, o.divergence->step) : ",";
+      csv.add(fmt::format("{},{:g},{:.9g},{:.6f},{:.9g},{:.6f},{}", norm, lr, o.train.loss, o.train.accuracy,
+                          o.test.loss, o.test.accuracy, place));
+    }
+  return kDone;
+}
+
+}  // namespace norma

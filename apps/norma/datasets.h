@@ -1,0 +1,23 @@
+// Which images to train on.
+#pragma once
+
+#include "data/image_set.h"
+#include "data/loader.h"
+
+namespace norma {
+
+struct DataSets {
+  std::string description;  // for people: what and where
+  ImageSet train, test;
+
+  Index classes() const { return static_cast<Index>(train.class_names.size()); }
+  /// Shape of one image as a batch of one.
+  Shape image_shape() const { return {1, train.channels, train.height, train.width}; }
+};
+
+/// `data` is a folder in CIFAR-10's binary format, "synthetic", or empty for the first there is of $NORMA_DATA,
+/// datasets/cifar-10-batches-bin and the synthetic set (20,000 and 4,000 images). With `limit` > 0 only so many images
+/// of each part are used. Throws DataError.
+DataSets open_datasets(const std::string& data, Index limit);
+
+}  // namespace norma

@@ -1,0 +1,105 @@
+// norma: the command line. One file a verb; this one reads the arguments and turns errors into exit codes.
+#include <fmt/format.h>
+#include <omp.h>
+
+#include "apps/norma/options.h"
+#include "apps/norma/run_folder.h"
+#include "data/image_set.h"
+
+using namespace norma;
+
+namespace {
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done, 2 wrong usage, 3 data missing or damaged, 4 a run's files cannot be written, "
+    "5 training diverged.\nEvery verb has --help.";
+
+/// The command line. Every verb has options of its own, so that defaults may differ.
+struct CommandLine {
+  CLI::App app{"Norma trains small convolutional networks on the CPU and shows what batch norm does.", "norma"};
+  Options train_options, compare_options, modes_options, summary_options;
+  std::vector<double> learning_rates{0.02, 0.1, 0.5};
+
+  CommandLine() {
+    app.require_subcommand(1);
+    app.set_version_flag("--version", "norma " NORMA_VERSION);
+    app.footer(kFooter);
+
+    CLI::App& train = verb("train", "Train a network: one table row an epoch, metrics.csv and config.json", train_options);
+    add_norm_option(train, train_options);
+    add_lr_option(train, train_options);
+    add_out_option(train, train_options);
+
+    compare_options.model = "small";
+    compare_options.epochs = 3;
+    CLI::App& compare = verb("compare", "Train with and without batch norm at several learning rates", compare_options);
+    compare.add_option("--lr", learning_rates, "Highest learning rates, separated by commas")
+        ->delimiter(',')
+        ->check(finite_number(false))
+        ->option_text("X,Y,...  [0.02,0.1,0.5]");
+    add_out_option(compare, compare_options);
+
+    modes_options.model = "small";
+    modes_options.epochs = 2;
+    CLI::App& modes = verb("modes", "Train a network with batch norm, then show train() against eval()", modes_options);
+    add_lr_option(modes, modes_options);
+
+    CLI::App& summary = *app.add_subcommand("summary", "Print a network layer by layer");
+    add_model_options(summary, summary_options);
+    add_norm_option(summary, summary_options);
+  }
+
+  /// A verb that trains.
+  CLI::App& verb(const std::string& name, const std::string& description, Options& options) {
+    CLI::App& sub = *app.add_subcommand(name, description);
+    add_data_options(sub, options);
+    add_model_options(sub, options);
+    add_training_options(sub, options);
+    return sub;
+  }
+
+  std::string chosen_verb() const { return app.get_subcommands().front()->get_name(); }
+
+  int run() const {
+    const std::string name = chosen_verb();
+    for (const Options* o : {&train_options, &compare_options, &modes_options})
+      if (o->threads > 0) omp_set_num_threads(o->threads);
+    if (name == "train") return train(train_options);
+    if (name == "compare") return compare(compare_options, learning_rates);
+    if (name == "modes") return modes(modes_options);
+    return summary(summary_options);
+  }
+};
+
+int fail(const std::string& verb, const char* reason, ExitCode code) {
+  std::fflush(stdout);
+  fmt::print(stderr, "norma{}{}: {}\n", verb.empty() ? "" : " ", verb, reason);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CommandLine line;
+  try {
+    line.app.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    return line.app.exit(help_or_version);
+  } catch (const CLI::RequiredError&) {
+    return fail("", "needs a verb: train, compare, modes or summary (see norma --help)", kUsage);
+  } catch (const CLI::ParseError& error) {
+    return fail("", (std::string(error.what()) + " (see norma --help)").c_str(), kUsage);
+  }
+  const std::string verb = line.chosen_verb();
+  try {
+    return line.run();
+  } catch (const DataError& error) {
+    return fail(verb, error.what(), kData);
+  } catch (const FileError& error) {
+    return fail(verb, error.what(), kFiles);
+  } catch (const std::bad_alloc&) {
+    return fail(verb, "out of memory; a smaller --batch-size needs less", kUsage);
+  } catch (const std::exception& error) {
+    return fail(verb, error.what(), kUsage);
+  }
+}

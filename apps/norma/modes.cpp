@@ -1,0 +1,186 @@
+// norma modes: what train() and eval() do to a network with batch norm, shown on one that it trains first.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "apps/norma/models.h"
+#include "apps/norma/training.h"
+#include "layers/batch_norm.h"
+
+namespace norma {
+namespace {
+
+/// The buffers of a module, put back when this object ends: a forward pass in training mode moves running statistics.
+class KeepBuffers {
+ public:
+  explicit KeepBuffers(const Module& module) : buffers_(module.named_buffers()) {
+    for (const auto& [name, buffer] : buffers_) saved_.push_back(buffer.clone());
+  }
+  ~KeepBuffers() {
+    for (std::size_t i = 0; i < saved_.size(); ++i) buffers_[i].second.rows() = std::as_const(saved_[i]).rows();
+  }
+  KeepBuffers(const KeepBuffers&) = delete;
+  KeepBuffers& operator=(const KeepBuffers&) = delete;
+
+  const std::vector<Tensor>& saved() const { return saved_; }
+
+ private:
+  NamedTensors buffers_;
+  std::vector<Tensor> saved_;
+};
+
+/// A network in training with its data, as the three experiments need it.
+struct Lab {
+  const DataSets& datasets;
+  Sequential& model;
+  const Options& options;
+
+  DataLoader test_loader(Index batch_size, const ImageSet& images) const {
+    return DataLoader(images, {.batch_size = batch_size, .normalisation = pixel_stats(datasets.train)});
+  }
+};
+
+ImageSet pick(const ImageSet& set, const std::vector<Index>& which) {
+  ImageSet part = first_images(set, 0);
+  for (Index i : which) {
+    part.labels.push_back(set.labels[static_cast<std::size_t>(i)]);
+    part.bytes.insert(part.bytes.end(), set.image(i), set.image(i) + set.image_bytes());
+  }
+  return part;
+}
+
+/// Logits of the first image of a batch.
+Row first_logits(const Lab& lab, const std::vector<Index>& company, bool training_mode) {
+  const NoGrad values_only;
+  const KeepBuffers keep(lab.model);
+  const EvalMode back_afterwards(lab.model);
+  lab.model.train(training_mode);
+  const ImageSet images = pick(lab.datasets.test, company);
+  DataLoader loader = lab.test_loader(images.size(), images);
+  const Tensor logits = lab.model(loader.batch(0).images);
+  return logits.rows().row(0);
+}
+
+std::vector<Index> range(Index first, Index count, Index leader) {
+  std::vector<Index> all{leader};
+  for (Index i = 0; i < count; ++i) all.push_back(first + i);
+  return all;
+}
+
+void show_company(const Lab& lab) {
+  const ImageSet& test = lab.datasets.test;
+  const std::string truth = test.class_names[static_cast<std::size_t>(test.labels[0])];
+  fmt::print("1. The company an image keeps\n\n"
+             "Test image 0 ({}) goes through the network in batches with other images. Its own logit for '{}', and the\n"
+             "class it is taken for:\n\n", truth, truth);
+  fmt::print("company                     train()                    eval()\n");
+  const std::vector<std::pair<std::string, std::vector<Index>>> companies{
+      {"itself, 7 times", std::vector<Index>(8, 0)}, {"images 1 to 7", range(1, 7, 0)},
+      {"images 8 to 14", range(8, 7, 0)},            {"images 15 to 21", range(15, 7, 0)},
+      {"images 1 to 63", range(1, 63, 0)},           {"none", {0}}};
+  Row first_train, first_eval;
+  Real train_spread = 0, eval_spread = 0;
+  for (const auto& [name, company] : companies) {
+    const Row in_train = first_logits(lab, company, true), in_eval = first_logits(lab, company, false);
+    if (first_train.size() == 0) {
+      first_train = in_train;
+      first_eval = in_eval;
+    }
+    train_spread = std::max(train_spread, (in_train - first_train).abs().maxCoeff());
+    eval_spread = std::max(eval_spread, (in_eval - first_eval).abs().maxCoeff());
+    const auto told = [&](const Row& logits) {
+      Index best = 0;
+      logits.maxCoeff(&best);
+      return fmt::format("{:8.4f}  {:<15}", logits[test.labels[0]], test.class_names[static_cast<std::size_t>(best)]);
+    };
+    fmt::print("{:<22}  {}  {}\n", name, told(in_train), told(in_eval));
+  }
+  fmt::print("\nLargest change of any logit with the company: {:.4f} in train(), {} in eval().\n"
+             "In train() every channel is normalised with the mean and variance of this batch, so each image is judged by\n"
+             "its neighbours; in eval() with the running averages, the same for all.\n\n", train_spread, eval_spread);
+}
+
+void reset_running_stats(const Sequential& model) {
+  for (const auto& [name, layer] : model.children())
+    if (auto* norm = dynamic_cast<BatchNorm2d*>(layer.get())) norm->reset_running_stats();
+}
+
+/// Mean distance of the running means from those saved.
+double distance(const Sequential& model, const KeepBuffers& target) {
+  double sum = 0, count = 0;
+  const NamedTensors buffers = model.named_buffers();
+  for (std::size_t i = 0; i < buffers.size(); ++i)
+    if (buffers[i].first.ends_with("running_mean")) {
+      const Tensor& now = buffers[i].second;
+      sum += static_cast<double>((now.rows() - target.saved()[i].rows()).abs().sum());
+      count += static_cast<double>(now.size());
+    }
+  return sum / count;
+}
+
+double accuracy(const Lab& lab, Index batch_size, bool training_mode) {
+  const KeepBuffers keep(lab.model);
+  const EvalMode back_afterwards(lab.model);
+  lab.model.train(training_mode);
+  const ImageSet images = first_images(lab.datasets.test, 2000);
+  DataLoader loader = lab.test_loader(batch_size, images);
+  return evaluate(lab.model, loader).accuracy;
+}
+
+void show_approach(const Lab& lab) {
+  fmt::print("2. Running statistics approach the batches'\n\n"
+             "The running averages are reset (mean 0, variance 1) and batches of {} go through in train(), the weights\n"
+             "unchanged. Left of the start: its weight 0.9^k in the averages, and the measured distance of the running\n"
+             "means from those after training, as a part of that at the start.\n\n", lab.options.batch_size);
+  fmt::print("batches k    0.9^k   distance left   accuracy in eval()\n");
+  const NoGrad values_only;
+  const KeepBuffers trained(lab.model);
+  DataLoader batches(lab.datasets.train, {.batch_size = lab.options.batch_size, .shuffle = true, .seed = 1});
+  reset_running_stats(lab.model);
+  const double at_start = distance(lab.model, trained);
+  Index seen = 0;
+  for (const Index k : {0, 1, 2, 5, 10, 20, 40, 80}) {
+    lab.model.train();
+    for (; seen < k && seen < batches.batches(); ++seen) lab.model(batches.batch(seen).images);
+    if (seen < k) break;
+    fmt::print("{:9}  {:7.4f}  {:14.4f}  {:19.2f}%\n", k, std::pow(0.9, static_cast<double>(k)),
+               distance(lab.model, trained) / at_start, 100 * accuracy(lab, 500, false));
+  }
+  fmt::print("\nWhat stays at the end is the noise of the last few batches. eval() needs averages that have forgotten their\n"
+             "start.\n\n");
+}
+
+void show_forgotten_eval(const Lab& lab) {
+  fmt::print("3. Forgetting eval()\n\nAccuracy on {} test images:\n\n", std::min<Index>(2000, lab.datasets.test.size()));
+  fmt::print("eval(), any batch size    {:6.2f}%\n", 100 * accuracy(lab, 500, false));
+  for (const Index size : {256, 64, 16, 4, 2, 1})
+    fmt::print("train(), batches of {:3}   {:6.2f}%\n", size, 100 * accuracy(lab, size, true));
+  fmt::print("\nBatches of one are judged by the pixels of a single image. And each of these forward passes would have moved\n"
+             "the running statistics, had they not been put back.\n");
+}
+
+}  // namespace
+
+int modes(const Options& options) {
+  const DataSets datasets = open_datasets(options.data, options.limit);
+  check(options.model != "linear", "--model: linear has no batch norm; take cnn or small");
+  check(datasets.test.size() >= 64, "--limit: modes needs 64 test images or more, got ", datasets.test.size());
+  Sequential model = make_model(options.model, "batch", datasets.image_shape(), datasets.classes(),
+                                static_cast<std::uint64_t>(options.seed));
+  fmt::print("data    {}\ntraining {} for {} epochs ...\n", datasets.description, options.model, options.epochs);
+  std::fflush(stdout);
+  Training training(model, datasets, options);
+  for (Index epoch = 0; epoch < options.epochs; ++epoch)
+    if (const auto result = training.train_epoch(epoch); result.divergence) {
+      fmt::print(stderr, "norma modes: {}; try a smaller --lr\n", result.divergence->sentence());
+      return kDiverged;
+    }
+  fmt::print("done: {:.2f}% of the test images right\n\n", 100 * training.test().accuracy);
+  const Lab lab{datasets, model, options};
+  show_company(lab);
+  show_approach(lab);
+  show_forgotten_eval(lab);
+  return kDone;
+}
+
+}  // namespace norma

@@ -1,0 +1,98 @@
+#include "apps/norma/options.h"
+
+#include <cmath>
+
+#include "apps/norma/models.h"
+#include "core/check.h"
+#include "optim/schedule.h"
+
+namespace norma {
+
+double Options::warmup_epochs() const {
+  if (warmup >= 0) return warmup;
+  return schedule == "one-cycle" ? 0.3 * static_cast<double>(epochs) : 0;
+}
+
+CLI::Validator finite_number(bool zero_allowed) {
+  const auto validate = [zero_allowed](const std::string& text) -> std::string {
+    double value = 0;
+    const bool number = CLI::detail::lexical_cast(text, value);
+    if (number && std::isfinite(value) && (value > 0 || (zero_allowed && value == 0))) return "";
+    return join("must be a finite number ", zero_allowed ? ">= 0" : "> 0", ", got '", text, "'");
+  };
+  return CLI::Validator(validate, "X");
+}
+
+namespace {
+
+/// A whole number from `least` up.
+CLI::Validator at_least(Index least) {
+  const auto validate = [least](const std::string& text) -> std::string {
+    Index value = 0;
+    if (CLI::detail::lexical_cast(text, value) && value >= least && value <= 1'000'000'000) return "";
+    return join("must be a whole number from ", least, " to 1000000000, got '", text, "'");
+  };
+  return CLI::Validator(validate, "N");
+}
+
+/// One of a list of names.
+CLI::Validator one_of(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : "|") + name;
+  const auto validate = [names, list](const std::string& text) -> std::string {
+    if (std::find(names.begin(), names.end(), text) != names.end()) return "";
+    return join("must be one of ", list, ", got '", text, "'");
+  };
+  return CLI::Validator(validate, list);
+}
+
+template <class Value>
+void add(CLI::App& verb, const char* name, Value& value, const char* help, const CLI::Validator& valid) {
+  verb.add_option(name, value, help)->check(valid)->option_text(valid.get_description() + "  [" + join(value) + "]");
+}
+
+}  // namespace
+
+void add_data_options(CLI::App& verb, Options& o) {
+  verb.add_option("--data", o.data,
+                  "Folder in CIFAR-10's binary format, or 'synthetic'. Without it: $NORMA_DATA, else "
+                  "datasets/cifar-10-batches-bin, else synthetic")
+      ->option_text("DIR|synthetic");
+  add(verb, "--limit", o.limit, "Use only the first N training and the first N test images; 0 for all", at_least(0));
+}
+
+void add_model_options(CLI::App& verb, Options& o) {
+  add(verb, "--model", o.model, "Network", one_of(model_names()));
+}
+
+void add_norm_option(CLI::App& verb, Options& o) {
+  add(verb, "--norm", o.norm, "What stands behind each convolution", one_of(norm_names()));
+}
+
+void add_lr_option(CLI::App& verb, Options& o) {
+  add(verb, "--lr", o.lr, "Highest learning rate", finite_number(false));
+}
+
+void add_training_options(CLI::App& verb, Options& o) {
+  add(verb, "--epochs", o.epochs, "Passes over the training images", at_least(1));
+  add(verb, "--batch-size", o.batch_size, "Images a step", at_least(1));
+  add(verb, "--momentum", o.momentum, "Momentum of SGD (Nesterov's if > 0)", finite_number(true));
+  add(verb, "--weight-decay", o.weight_decay, "Weight decay of SGD", finite_number(true));
+  add(verb, "--schedule", o.schedule, "Course of the learning rate", one_of(Schedule::names()));
+  verb.add_option("--warmup", o.warmup, "Epochs in which the rate rises; default 0.3 of all for one-cycle, else 0")
+      ->check(finite_number(true))
+      ->option_text("X");
+  add(verb, "--label-smoothing", o.label_smoothing, "Part of the target spread over all classes", finite_number(true));
+  add(verb, "--augment", o.augment, "Random crops and mirror images", one_of({"on", "off"}));
+  add(verb, "--seed", o.seed, "Seed of weights, order and augmentation", at_least(0));
+  verb.add_option("--threads", o.threads, "Threads; default one a processor. The result does not depend on it")
+      ->check(CLI::Range(1, 1024))
+      ->option_text("N");
+}
+
+void add_out_option(CLI::App& verb, Options& o) {
+  verb.add_option("--out", o.out, "Run folder to make; default runs/" + verb.get_name() + "-001, -002, ...")
+      ->option_text("DIR");
+}
+
+}  // namespace norma

@@ -1,0 +1,41 @@
+// The options that the verbs of the command line share, each declared once.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+
+#include "core/types.h"
+
+namespace norma {
+
+/// Exit codes of the program, as the README lists them.
+enum ExitCode { kDone = 0, kUsage = 2, kData = 3, kFiles = 4, kDiverged = 5 };
+
+struct Options {
+  std::string data, model = "cnn", norm = "batch", schedule = "one-cycle", augment = "on", out;
+  Index epochs = 10, batch_size = 128, limit = 0, seed = 0;
+  int threads = 0;  // 0: as many as there are processors
+  double lr = 0.2, momentum = 0.9, weight_decay = 5e-4, label_smoothing = 0.05, warmup = -1;
+
+  /// Epochs of warm-up: as given, else 0.3 of all for one-cycle, 0 for the others.
+  double warmup_epochs() const;
+};
+
+void add_data_options(CLI::App& verb, Options& options);      // --data --limit
+void add_model_options(CLI::App& verb, Options& options);     // --model
+void add_norm_option(CLI::App& verb, Options& options);       // --norm
+void add_training_options(CLI::App& verb, Options& options);  // --epochs ... --threads
+void add_lr_option(CLI::App& verb, Options& options);         // --lr
+void add_out_option(CLI::App& verb, Options& options);        // --out
+
+/// A number that is finite and above 0 (or, if allowed, 0).
+CLI::Validator finite_number(bool zero_allowed);
+
+// The verbs. Each returns an exit code.
+int train(const Options& options);
+int compare(const Options& options, const std::vector<double>& learning_rates);
+int modes(const Options& options);
+int summary(const Options& options);
+
+}  // namespace norma

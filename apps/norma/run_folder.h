@@ -1,0 +1,43 @@
+// RunFolder: where a run leaves its files.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "apps/norma/options.h"
+#include "core/check.h"
+
+namespace norma {
+
+/// Thrown when a file of a run cannot be made or written; the message begins with its path.
+struct FileError : Error {
+  using Error::Error;
+};
+
+/// A text file to which lines are added, each written through at once: what a killed run had, stays.
+class LineFile {
+ public:
+  explicit LineFile(std::filesystem::path path);
+  void add(const std::string& line);
+
+ private:
+  std::filesystem::path path_;
+  std::ofstream out_;
+};
+
+/// A folder of its own for every run: never one that already holds a run.
+class RunFolder {
+ public:
+  /// Makes options.out, or the first free runs/VERB-001, -002, ..., and writes config.json into it: every option after
+  /// defaults, the data used, the version. Throws FileError.
+  RunFolder(const std::string& verb, const Options& options, const std::string& data_description);
+
+  const std::filesystem::path& path() const { return path_; }
+  LineFile file(const std::string& name) const { return LineFile(path_ / name); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace norma

@@ -1,0 +1,88 @@
+// norma train: one network, one run folder, one table row an epoch.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <optional>
+
+#include "apps/norma/models.h"
+#include "apps/norma/run_folder.h"
+#include "apps/norma/training.h"
+
+namespace norma {
+namespace {
+
+/// A bar inside the epoch, redrawn in place; only on a terminal.
+class ProgressBar {
+ public:
+  explicit ProgressBar(Index epoch) : epoch_(epoch) {}
+  ~ProgressBar() {
+    if (drawn_) fmt::print("\r\033[K");
+  }
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  void show(const Progress& p) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!on_terminal_ || (drawn_ && now - last_ < std::chrono::milliseconds(100))) return;
+    last_ = now;
+    drawn_ = true;
+    constexpr Index kWidth = 24;
+    const Index full = kWidth * p.step / p.steps;
+    fmt::print("\r\033[Kepoch {:3} [{:=<{}}{: <{}}] {}/{}  loss {:.4f}  {:.0f} images/s", epoch_, "", full, "",
+               kWidth - full, p.step, p.steps, p.loss, p.images_per_second);
+    std::fflush(stdout);
+  }
+
+ private:
+  Index epoch_;
+  bool on_terminal_ = isatty(STDOUT_FILENO) == 1, drawn_ = false;
+  std::chrono::steady_clock::time_point last_;
+};
+
+Index count(const std::vector<Tensor>& parameters) {
+  Index total = 0;
+  for (const Tensor& p : parameters) total += p.size();
+  return total;
+}
+
+}  // namespace
+
+int train(const Options& options) {
+  const DataSets datasets = open_datasets(options.data, options.limit);
+  Sequential model = make_model(options.model, options.norm, datasets.image_shape(), datasets.classes(),
+                                static_cast<std::uint64_t>(options.seed));
+  Training training(model, datasets, options);
+  const RunFolder folder("train", options, datasets.description);
+  LineFile metrics = folder.file("metrics.csv");
+  metrics.add("epoch,lr,train_loss,train_acc,test_loss,test_acc,images_per_s,seconds");
+
+  fmt::print("data    {}: {} training and {} test images, {} classes\n", datasets.description, datasets.train.size(),
+             datasets.test.size(), datasets.classes());
+  fmt::print("model   {}, norm {}: {} parameters\n", options.model, options.norm, count(model.parameters()));
+  fmt::print("output  {}\n\n", folder.path().string());
+  fmt::print("epoch        lr  train loss  train acc  test loss  test acc  images/s   seconds\n");
+  for (Index epoch = 0; epoch < options.epochs; ++epoch) {
+    std::fflush(stdout);
+    const auto start = std::chrono::steady_clock::now();
+    std::optional<ProgressBar> bar(epoch + 1);
+    const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { bar->show(p); });
+    bar.reset();
+    if (result.divergence) {
+      std::fflush(stdout);
+      fmt::print(stderr, "norma train: {}; try a smaller --lr\n", result.divergence->sentence());
+      return kDiverged;
+    }
+    const Score test = training.test();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double speed = static_cast<double>(result.images) / result.seconds;
+    fmt::print("{:5}  {:8.5f}  {:10.4f}  {:8.2f}%  {:9.4f}  {:7.2f}%  {:8.0f}  {:8.1f}\n", epoch + 1,
+               training.learning_rate(), result.train.loss, 100 * result.train.accuracy, test.loss, 100 * test.accuracy,
+               speed, seconds);
+    metrics.add(fmt::format("{},{:.9g},{:.9g},{:.6f},{:.9g},{:.6f},{:.1f},{:.3f}", epoch + 1, training.learning_rate(),
+                            result.train.loss, result.train.accuracy, test.loss, test.accuracy, speed, seconds));
+  }
+  return kDone;
+}
+
+}  // namespace norma

@@ -1,0 +1,112 @@
+#include "apps/norma/training.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "layers/loss.h"
+
+namespace norma {
+namespace {
+
+LoaderOptions training_order(const Options& o) {
+  return {.batch_size = o.batch_size,
+          .shuffle = true,
+          .augment = o.augment == "on",
+          .seed = static_cast<std::uint64_t>(o.seed)};
+}
+
+LoaderOptions test_order(const DataSets& datasets) {
+  return {.batch_size = 500, .normalisation = pixel_stats(datasets.train)};
+}
+
+ScheduleOptions schedule_for(const Options& o, Index steps_an_epoch) {
+  const Index steps = o.epochs * steps_an_epoch;
+  const auto warmup = static_cast<Index>(std::lround(o.warmup_epochs() * static_cast<double>(steps_an_epoch)));
+  check(warmup <= steps, "--warmup: ", o.warmup_epochs(), " epochs of warm-up do not fit ", o.epochs, " epochs");
+  return {.name = o.schedule,
+          .peak = o.lr,
+          .steps = steps,
+          .warmup = warmup,
+          .every = std::max<Index>(1, (steps - warmup + 2) / 3)};
+}
+
+SGDOptions sgd_options(const Options& o) {
+  return {.lr = o.lr, .momentum = o.momentum, .weight_decay = o.weight_decay, .nesterov = o.momentum > 0};
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+std::string Divergence::sentence() const {
+  return fmt::format("diverged: the loss was {} at step {} of epoch {} (learning rate {:.4g})", loss, step, epoch,
+                     learning_rate);
+}
+
+Training::Training(Module& model, const DataSets& datasets, const Options& options)
+    : model_(model),
+      label_smoothing_(options.label_smoothing),
+      train_loader_(datasets.train, training_order(options)),
+      test_loader_(datasets.test, test_order(datasets)),
+      schedule_(schedule_for(options, train_loader_.batches())),
+      optimizer_(model.named_parameters(), sgd_options(options)) {}
+
+EpochResult Training::train_epoch(Index epoch, const std::function<void(const Progress&)>& on_step) {
+  EpochResult result;
+  const auto start = std::chrono::steady_clock::now();
+  const Index steps = train_loader_.batches();
+  double loss_sum = 0;
+  Index correct = 0;
+  train_loader_.start_epoch(epoch);
+  model_.train();
+
+  for (Index i = 0; i < steps; ++i) {
+    const Batch batch = train_loader_.batch(i);
+    optimizer_.learning_rate(schedule_.at(epoch * steps + i));
+    optimizer_.zero_grad();
+    const Tensor logits = model_(batch.images);
+    const Tensor loss = cross_entropy(logits, batch.labels, label_smoothing_);
+    const double loss_value = static_cast<double>(loss.item());
+    if (!std::isfinite(loss_value)) {
+      result.divergence = Divergence{epoch + 1, i + 1, loss_value, learning_rate()};
+      break;
+    }
+    loss.backward();
+    optimizer_.step();
+
+    const Index images = batch.images.dim(0);
+    loss_sum += loss_value * static_cast<double>(images);
+    correct += count_correct(logits, batch.labels);
+    result.images += images;
+    result.seconds = seconds_since(start);
+    const double seen = static_cast<double>(result.images);
+    result.train = {loss_sum / seen, static_cast<double>(correct) / seen};
+    if (on_step) on_step({i + 1, steps, result.train.loss, seen / result.seconds});
+  }
+  return result;
+}
+
+Score Training::test() {
+  const EvalMode eval(model_);
+  return evaluate(model_, test_loader_);
+}
+
+Score evaluate(Module& model, DataLoader& loader) {
+  const NoGrad no_graph_needed;
+  double loss_sum = 0;
+  Index correct = 0;
+  for (Index i = 0; i < loader.batches(); ++i) {
+    const Batch batch = loader.batch(i);
+    const Tensor logits = model(batch.images);
+    loss_sum += static_cast<double>(cross_entropy(logits, batch.labels).item()) * static_cast<double>(batch.images.dim(0));
+    correct += count_correct(logits, batch.labels);
+  }
+  const double images = static_cast<double>(loader.images());
+  return {loss_sum / images, static_cast<double>(correct) / images};
+}
+
+}  // namespace norma

@@ -1,0 +1,20 @@
+# cmake -D ROOT=DIR -P check_format.cmake: whether the sources are formatted as .clang-format says. Versions of
+# clang-format differ, so only version 14 counts; without it the check is skipped.
+cmake_minimum_required(VERSION 3.21)
+
+find_program(clang_format clang-format-14)
+if(NOT clang_format)
+  message(NOTICE "skipped: clang-format-14 is not installed")
+  return()
+endif()
+set(files)
+foreach(folder core layers optim data apps tests)
+  file(GLOB_RECURSE in_folder ${ROOT}/${folder}/*.h ${ROOT}/${folder}/*.cpp)
+  list(APPEND files ${in_folder})
+endforeach()
+execute_process(COMMAND ${clang_format} --dry-run -Werror ${files} RESULT_VARIABLE status)
+if(status)
+  message(FATAL_ERROR "to format a file: clang-format-14 -i FILE")
+endif()
+list(LENGTH files count)
+message(NOTICE "${count} files are formatted")

@@ -1,0 +1,17 @@
+# Checks of the sources and of the package, beside the test programs. `ctest -L source` runs these alone.
+function(norma_check name script)
+  add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} ${ARGN} -P ${CMAKE_CURRENT_SOURCE_DIR}/${script}.cmake)
+  set_tests_properties(${name} PROPERTIES LABELS source)
+endfunction()
+
+norma_check(source.includes check_includes -D ROOT=${PROJECT_SOURCE_DIR})
+norma_check(source.includes_can_fail check_includes_fails -D WORK=${CMAKE_CURRENT_BINARY_DIR}/includes_can_fail)
+norma_check(source.format check_format -D ROOT=${PROJECT_SOURCE_DIR})
+set_tests_properties(source.format PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: ")
+
+foreach(mode subdirectory package)
+  norma_check(consumer.${mode} consumer -D MODE=${mode} -D SOURCE=${PROJECT_SOURCE_DIR} -D BUILD=${PROJECT_BINARY_DIR}
+    -D WORK=${CMAKE_CURRENT_BINARY_DIR}/consumer_${mode} -D GENERATOR=${CMAKE_GENERATOR}
+    -D COMPILER=${CMAKE_CXX_COMPILER} -D FLAGS=${CMAKE_CXX_FLAGS})
+  set_tests_properties(consumer.${mode} PROPERTIES TIMEOUT 600)
+endforeach()

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# What a user of the command line sees: exit codes, one-line messages, files. cli.sh PATH-OF-NORMA
+set -u
+norma=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+unset NORMA_DATA
+failures=0 checks=0
+
+fail() {
+  echo "FAILED: $*"
+  failures=$((failures + 1))
+}
+
+# refuses CODE PATTERN ARGUMENTS...: the command ends with CODE and exactly one line on stderr, which matches PATTERN.
+refuses() {
+  local code=$1 pattern=$2
+  shift 2
+  checks=$((checks + 1))
+  "$norma" "$@" >out 2>err </dev/null
+  local got=$?
+  [ "$got" = "$code" ] || fail "norma $*: exit code $got, expected $code: $(cat err)"
+  [ "$(wc -l <err)" = 1 ] || fail "norma $*: $(wc -l <err) lines on stderr: $(cat err)"
+  grep -Eq -- "$pattern" err || fail "norma $*: '$(cat err)' does not match '$pattern'"
+}
+
+# holds DESCRIPTION COMMAND...: the command succeeds.
+holds() {
+  local what=$1
+  shift
+  checks=$((checks + 1))
+  "$@" >/dev/null 2>&1 || fail "$what"
+}
+
+quick=(--data synthetic --model small --limit 300 --epochs 2 --batch-size 64)
+
+# Usage: 2
+refuses 2 'needs a verb: train, compare, modes or summary'
+refuses 2 'needs a verb: train, compare, modes or summary' nonsense
+refuses 2 '--nonsense' train --nonsense
+refuses 2 "--batch-size: must be a whole number from 1 .*got '0'" train --batch-size 0
+refuses 2 "--batch-size: .*got '1.5'" train --batch-size 1.5
+refuses 2 "--lr: must be a finite number > 0, got 'nan'" train --lr nan
+refuses 2 "--lr: .*'-1'" train --lr=-1
+refuses 2 "--lr: .*'0'" compare --lr 0.1,0
+refuses 2 "--momentum: .*'inf'" train --momentum inf
+refuses 2 "--epochs: .*'many'" train --epochs many
+refuses 2 "--model: must be one of cnn.small.linear, got 'resnet'" train --model resnet
+refuses 2 "--norm: must be one of batch.none, got 'weight'" train --norm weight
+refuses 2 "--schedule: must be one of constant" train --schedule wild
+refuses 2 "--augment: must be one of on.off, got 'maybe'" train --augment maybe
+refuses 2 "--threads: .*0" train --threads 0
+refuses 2 "label_smoothing must lie in .0,1., got 2" train "${quick[@]}" --label-smoothing 2 --out smoothing
+refuses 2 "warm-up do not fit 2 epochs" train "${quick[@]}" --warmup 9 --out warmup
+refuses 2 "linear has no batch norm" modes --data synthetic --model linear
+refuses 2 "needs 64 test images or more, got 10" modes --data synthetic --limit 10
+
+# Data: 3
+record=3073 records=10000
+fake() { # a folder in the right format, all images black, all labels 0
+  mkdir -p "$1"
+  for f in data_batch_1 data_batch_2 data_batch_3 data_batch_4 data_batch_5 test_batch; do
+    truncate -s $((record * records)) "$1/$f.bin"
+  done
+  printf '%s\n' a b c d e f g h i j >"$1/batches.meta.txt"
+}
+refuses 3 'no/such/folder: no such folder' train --data no/such/folder
+fake good
+refuses 3 'good/data_batch_1.bin: no such folder' train --data good/data_batch_1.bin
+for kind in short long; do
+  fake $kind
+  [ $kind = short ] && size=$((record * records - 1)) || size=$((record * records + 1))
+  truncate -s $size $kind/data_batch_3.bin
+  refuses 3 "$kind/data_batch_3.bin: must be 30730000 bytes .*is $size" train --data $kind
+done
+fake label
+printf '\310' | dd of=label/test_batch.bin bs=1 seek=$((record * 7)) conv=notrunc 2>/dev/null
+refuses 3 'label/test_batch.bin: record 7 has label 200, must be 0 to 9' train --data label
+fake missing && rm missing/data_batch_5.bin
+refuses 3 'missing/data_batch_5.bin: no such file' train --data missing
+fake names && echo k >>names/batches.meta.txt
+refuses 3 'names/batches.meta.txt: must hold 10 class names, holds 11' train --data names
+fake folder && rm folder/test_batch.bin && mkdir folder/test_batch.bin
+refuses 3 'folder/test_batch.bin: not a regular file' train --data folder
+NORMA_DATA=no/such/folder refuses 3 'no/such/folder: no such folder' train
+
+# Files: 4
+echo text >file
+refuses 4 'file/run: cannot make this folder' train "${quick[@]}" --out file/run
+refuses 4 '/proc/norma: cannot make this folder' train "${quick[@]}" --out /proc/norma
+refuses 4 'file: cannot make this folder' train "${quick[@]}" --out file
+
+# A run: one table row an epoch, no control characters when piped, metrics.csv, config.json
+"$norma" train "${quick[@]}" --out run >out 2>err
+holds 'train: exit code 0' [ $? = 0 ]
+holds 'train: says which data' grep -q 'data .*synthetic shapes: 300 training and 300 test images' out
+holds 'train: two table rows' [ "$(grep -cE '^ +[12] .*%.*%' out)" = 2 ]
+holds 'train: nothing redrawn when piped' bash -c "! grep -q \$'[\\r\\033]' out"
+holds 'train: quiet stderr' [ ! -s err ]
+holds 'train: columns' \
+  [ "$(head -n 1 run/metrics.csv)" = epoch,lr,train_loss,train_acc,test_loss,test_acc,images_per_s,seconds ]
+holds 'train: two lines of numbers' [ "$(grep -cE '^[12](,[0-9.e+-]+){7}$' run/metrics.csv)" = 2 ]
+holds 'train: accuracies from 0 to 1' awk -F, 'NR > 1 && ($4 < 0 || $4 > 1 || $6 < 0 || $6 > 1) { exit 1 }' run/metrics.csv
+holds 'train: config' grep -q '"batch_size": 64' run/config.json
+refuses 4 'run: already holds a run' train "${quick[@]}" --out run
+"$norma" train "${quick[@]}" >/dev/null 2>&1 && "$norma" train "${quick[@]}" >/dev/null 2>&1
+holds 'train: numbered run folders' [ -f runs/train-001/metrics.csv ] && holds 'second' [ -f runs/train-002/metrics.csv ]
+
+# The result depends on the seed and on nothing else.
+results() { cut -d, -f1-6 "$1/metrics.csv"; }
+"$norma" train "${quick[@]}" --threads 1 --out one >/dev/null 2>&1
+"$norma" train "${quick[@]}" --threads 8 --out eight >/dev/null 2>&1
+"$norma" train "${quick[@]}" --seed 1 --out other >/dev/null 2>&1
+holds '1 and 8 threads give the same numbers' [ "$(results one)" = "$(results eight)" ]
+holds 'another seed gives others' [ "$(results one)" != "$(results other)" ]
+
+# Divergence: 5, with what there was before it
+refuses 5 'diverged: the loss was (nan|-nan|inf) at step [0-9]+ of epoch [12] .*try a smaller --lr' \
+  train "${quick[@]}" --norm none --lr 1e20 --schedule constant --out wild
+holds 'diverged: metrics are there' grep -q '^epoch,' wild/metrics.csv
+
+# compare goes on when one run diverges, modes shows that eval() does not look at the neighbours
+"$norma" compare "${quick[@]}" --lr 0.05,1e20 --schedule constant --out compared >out 2>err
+holds 'compare: exit code 0' [ $? = 0 ]
+holds 'compare: four runs' [ "$(grep -cE '^(batch|none) ' out)" = 4 ]
+holds 'compare: says where a run diverged' grep -qE '^none .*diverged: the loss was .* at step' out
+holds 'compare: csv' [ "$(wc -l <compared/compare.csv)" = 5 ]
+"$norma" modes "${quick[@]}" >out 2>err
+holds 'modes: exit code 0' [ $? = 0 ]
+holds 'modes: eval does not depend on the company' grep -qE 'company: [0-9.]*[1-9][0-9.]* in train\(\), 0 in eval' out
+
+# summary counts batch norm's parameters
+"$norma" summary >out 2>err
+holds 'summary: 2C parameters' grep -qE 'BatchNorm2d\(256\) .* 512 ' out
+holds 'summary: total' grep -qE 'total +585 450 ' out
+
+echo "$checks checks passed or failed, $failures failed"
+[ "$failures" = 0 ]

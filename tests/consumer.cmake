@@ -1,0 +1,27 @@
+# cmake -D MODE=subdirectory|package -D SOURCE=... -D BUILD=... -D WORK=... -P consumer.cmake: builds and runs the project
+# in tests/consumer, which uses Norma from the outside: its source tree, or what `cmake --install BUILD` makes of it.
+# GENERATOR, COMPILER and FLAGS are those of BUILD.
+cmake_minimum_required(VERSION 3.21)
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(status)
+    message(FATAL_ERROR "failed: ${ARGN}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+if(MODE STREQUAL "package")
+  run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
+  # Optimised, but for no particular processor: the library's own flags must be enough to agree with it.
+  set(how -D CMAKE_PREFIX_PATH=${WORK}/prefix -D CMAKE_BUILD_TYPE=Release)
+else()
+  set(how -D NORMA_SOURCE_DIR=${SOURCE} -D CMAKE_BUILD_TYPE=Debug)
+endif()
+run(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer -B ${WORK}/build -G ${GENERATOR} ${how}
+  -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_CXX_FLAGS=${FLAGS})
+run(${CMAKE_COMMAND} --build ${WORK}/build --parallel 2)
+run(${WORK}/build/consumer)
+message(NOTICE "${output}")
+file(REMOVE_RECURSE ${WORK})
