@@ -16,9 +16,7 @@ Tensor random_like(const Tensor& x, Random random) {
   return t;
 }
 
-double dot(const Tensor& a, const Tensor& b) {
-  return (a.rows().cast<double>() * b.rows().cast<double>()).sum();
-}
+double dot(const Tensor& a, const Tensor& b) { return (a.rows().cast<double>() * b.rows().cast<double>()).sum(); }
 
 }  // namespace
 

@@ -40,8 +40,8 @@ Tensor scale(const Tensor& x, Real factor) {
 }
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  check(a.rank() == 2 && b.rank() == 2 && a.dim(1) == b.dim(0), "matmul: needs (N,K) and (K,M), got ", a.shape(), " and ",
-        b.shape());
+  check(a.rank() == 2 && b.rank() == 2 && a.dim(1) == b.dim(0), "matmul: needs (N,K) and (K,M), got ", a.shape(),
+        " and ", b.shape());
   Tensor y = Tensor::empty({a.dim(0), b.dim(1)});
   multiply_into(y.rows(), a.rows().matrix(), b.rows().matrix());
   return record("matmul", y, {a, b}, [a, b](const Tensor& dy) {
@@ -60,8 +60,9 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 
 Tensor sum(const Tensor& x) {
   const ConstArrayView in = x.pixels();
-  const DoubleRow columns =
-      column_sum(in.rows(), in.cols(), [&](Index first, Index n) -> Row { return in.middleRows(first, n).colwise().sum(); });
+  const DoubleRow columns = column_sum(in.rows(), in.cols(), [&](Index first, Index n) -> Row {
+    return in.middleRows(first, n).colwise().sum();
+  });
   const Tensor y = Tensor::full({}, static_cast<Real>(columns.sum()));
   return record("sum", y, {x}, [x](const Tensor& dy) { x.accumulate_grad(Tensor::full(x.shape(), dy.item())); });
 }

@@ -41,9 +41,8 @@ void parallel_rows(Index rows, const Body& body) {
 template <class Block>
 DoubleRow column_sum(Index rows, Index columns, const Block& block) {
   std::vector<Row> partial(static_cast<std::size_t>(blocks_of(rows, kBlockRows)));
-  parallel_blocks(rows, kBlockRows, [&](Index first, Index n, Index b) {
-    partial[static_cast<std::size_t>(b)] = block(first, n);
-  });
+  parallel_blocks(rows, kBlockRows,
+                  [&](Index first, Index n, Index b) { partial[static_cast<std::size_t>(b)] = block(first, n); });
   DoubleRow sum = DoubleRow::Zero(columns);
   for (const Row& part : partial) sum += part.cast<double>();
   return sum;

@@ -41,7 +41,8 @@ class Random {
   std::vector<Index> permutation(Index n) {
     std::vector<Index> order(static_cast<std::size_t>(n));
     std::iota(order.begin(), order.end(), Index{0});
-    for (Index i = n; i > 1; --i) std::swap(order[static_cast<std::size_t>(i - 1)], order[static_cast<std::size_t>(below(i))]);
+    for (Index i = n; i > 1; --i)
+      std::swap(order[static_cast<std::size_t>(i - 1)], order[static_cast<std::size_t>(below(i))]);
     return order;
   }
 

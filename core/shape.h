@@ -17,9 +17,12 @@ class Shape {
   Shape(std::initializer_list<Index> sizes) : rank_(static_cast<int>(sizes.size())) {
     check(rank_ <= 2 || rank_ == 4, "Shape: rank must be 0, 1, 2 or 4, got ", rank_, " sizes");
     int i = 0;
+    Index product = 1;
     for (Index size : sizes) {
       check(size >= 0, "Shape: size ", i, " must not be negative, got ", size);
       sizes_[static_cast<std::size_t>(i++)] = size;
+      check(!__builtin_mul_overflow(product, size, &product), "Shape: ", *this,
+            " holds more numbers than can be counted");
     }
   }
 

@@ -14,8 +14,8 @@ constexpr std::size_t kBigBlock = 128 << 10;  // bytes; smaller blocks are mallo
 
 std::size_t rounded(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-void* allocate(std::size_t bytes) { return ::operator new(bytes, std::align_val_t{kAlignment}); }
-void release(void* block) { ::operator delete(block, std::align_val_t{kAlignment}); }
+void* allocate(std::size_t bytes) { return ::operator new (bytes, std::align_val_t{kAlignment}); }
+void release(void* block) { ::operator delete (block, std::align_val_t{kAlignment}); }
 
 /// Blocks nobody uses at the moment, by size in bytes.
 class Pool {

@@ -8,9 +8,7 @@ namespace norma {
 namespace {
 
 /// Note [Storage order]: where logical element (n,c,h,w) of an (N,C,H,W) tensor lies.
-Index offset(const Shape& s, Index n, Index c, Index h, Index w) {
-  return ((n * s[2] + h) * s[3] + w) * s[1] + c;
-}
+Index offset(const Shape& s, Index n, Index c, Index h, Index w) { return ((n * s[2] + h) * s[3] + w) * s[1] + c; }
 
 /// Calls visit(logical position, storage position) for every element.
 template <class Visit>
@@ -75,14 +73,16 @@ Tensor Tensor::from_values(Shape shape, std::span<const Real> values) {
         " numbers, got ", values.size());
   Tensor t = empty(shape);
   Real* stored = t.body_->storage->data();
-  for_each_element(shape, [&](Index logical, Index place) { stored[place] = values[static_cast<std::size_t>(logical)]; });
+  for_each_element(shape,
+                   [&](Index logical, Index place) { stored[place] = values[static_cast<std::size_t>(logical)]; });
   return t;
 }
 
 std::vector<Real> Tensor::to_values() const {
   std::vector<Real> values(static_cast<std::size_t>(size()));
   const Real* stored = body().storage->data();
-  for_each_element(shape(), [&](Index logical, Index place) { values[static_cast<std::size_t>(logical)] = stored[place]; });
+  for_each_element(shape(),
+                   [&](Index logical, Index place) { values[static_cast<std::size_t>(logical)] = stored[place]; });
   return values;
 }
 

@@ -35,6 +35,8 @@ class DataLoader {
   /// `set` must live as long as the loader. Throws Error for an empty set and for batch_size < 1.
   DataLoader(const ImageSet& set, LoaderOptions options);
   DataLoader(ImageSet&&, LoaderOptions) = delete;
+  DataLoader(const DataLoader&) = delete;  // the worker knows it by address
+  DataLoader& operator=(const DataLoader&) = delete;
 
   /// Selects the order and the augmentation of epoch 0, 1, ...; a new loader is at epoch 0.
   void start_epoch(Index epoch);
@@ -53,8 +55,8 @@ class DataLoader {
   LoaderOptions options_;
   Index epoch_ = 0;
   std::vector<Index> order_;
-  Index prepared_ = -1;         // index of the batch that `next_` will hold, -1 for none
-  std::future<Batch> next_;     // last member: its destructor waits for the worker, which uses the others
+  Index prepared_ = -1;      // index of the batch that `next_` will hold, -1 for none
+  std::future<Batch> next_;  // last member: its destructor waits for the worker, which uses the others
 };
 
 }  // namespace norma

@@ -43,9 +43,7 @@ double depth(int label, double u, double v) {
 
 Colour random_colour(Random& random) { return {random.uniform(), random.uniform(), random.uniform()}; }
 
-double distance(const Colour& p, const Colour& q) {
-  return std::hypot(p[0] - q[0], p[1] - q[1], p[2] - q[2]);
-}
+double distance(const Colour& p, const Colour& q) { return std::hypot(p[0] - q[0], p[1] - q[1], p[2] - q[2]); }
 
 /// A plane wave through the background.
 struct Wave {
@@ -80,7 +78,8 @@ void draw(int label, Random random, std::uint8_t* image) {
       const double cover = std::clamp(depth(label, u, v) * radius + 0.5, 0.0, 1.0);  // smooth over one pixel
       for (std::size_t c = 0; c < 3; ++c) {
         double value = ground[c];
-        for (const Wave& wave : waves) value += wave.amplitude[c] * wave.at(static_cast<double>(x), static_cast<double>(y));
+        for (const Wave& wave : waves)
+          value += wave.amplitude[c] * wave.at(static_cast<double>(x), static_cast<double>(y));
         value += cover * (ink[c] - value) + kNoise * random.normal();
         image[static_cast<Index>(c) * kPixels + y * kSide + x] =
             static_cast<std::uint8_t>(std::lround(255 * std::clamp(value, 0.0, 1.0)));

@@ -164,15 +164,18 @@ ChannelStats channel_stats(const Tensor& x) {
   return {all.mean, all.squares / all.count};
 }
 
-Tensor batch_norm_train(const Tensor& x, const ChannelStats& of_x, const Tensor& gamma, const Tensor& beta, double eps) {
+Tensor batch_norm_train(const Tensor& x, const ChannelStats& of_x, const Tensor& gamma, const Tensor& beta,
+                        double eps) {
   return batch_norm(x, of_x, gamma, beta, eps, true);
 }
 
-Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor& gamma, const Tensor& beta, double eps) {
+Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor& gamma, const Tensor& beta,
+                       double eps) {
   return batch_norm(x, fixed, gamma, beta, eps, false);
 }
 
-BatchNorm2d::BatchNorm2d(Index num_features, BatchNormOptions options) : num_features_(num_features), options_(options) {
+BatchNorm2d::BatchNorm2d(Index num_features, BatchNormOptions options)
+    : num_features_(num_features), options_(options) {
   check(num_features > 0, "BatchNorm2d: num_features must be positive, got ", num_features);
   check(options.eps > 0 && std::isfinite(options.eps), "BatchNorm2d: eps must be positive, got ", options.eps);
   check(!options.momentum || (*options.momentum >= 0 && *options.momentum <= 1),
@@ -191,10 +194,11 @@ BatchNorm2d::BatchNorm2d(Index num_features, BatchNormOptions options) : num_fea
 Tensor BatchNorm2d::forward(const Tensor& x) {
   check(x.rank() == 4 && x.dim(1) == num_features_, "batch_norm: needs x (N,", num_features_, ",H,W), got ", x.shape());
   const bool use_batch = training() || !options_.track_running_stats;
-  if (!use_batch || x.size() == 0) {
-    const ChannelStats running = options_.track_running_stats
-        ? ChannelStats{running_mean_.pixels().row(0).cast<double>(), running_var_.pixels().row(0).cast<double>()}
-        : ChannelStats{DoubleRow::Zero(num_features_), DoubleRow::Ones(num_features_)};
+  if (!use_batch || x.size() == 0) {  // of an empty batch there is nothing to normalise and nothing to learn
+    const ChannelStats running =
+        options_.track_running_stats
+            ? ChannelStats{running_mean_.pixels().row(0).cast<double>(), running_var_.pixels().row(0).cast<double>()}
+            : ChannelStats{DoubleRow::Zero(num_features_), DoubleRow::Ones(num_features_)};
     return batch_norm_eval(x, running, weight_, bias_, options_.eps);
   }
   const Index m = x.pixels().rows();
@@ -208,8 +212,7 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
 
 void BatchNorm2d::update_running_stats(const ChannelStats& batch, double m) {
   num_batches_tracked_.pixels() += 1;
-  const double momentum =
-      options_.momentum.value_or(1 / static_cast<double>(num_batches_tracked_.item()));
+  const double momentum = options_.momentum.value_or(1 / static_cast<double>(num_batches_tracked_.item()));
   const auto take = [momentum](Tensor& running, const DoubleRow& value) {
     running.pixels().row(0) = ((1 - momentum) * running.pixels().row(0).cast<double>() + momentum * value).cast<Real>();
   };

@@ -58,7 +58,7 @@ class BatchNorm2d : public Module {
 
   Index num_features_;
   BatchNormOptions options_;
-  Tensor weight_, bias_;                                    // gamma, beta
+  Tensor weight_, bias_;  // gamma, beta
   Tensor running_mean_, running_var_, num_batches_tracked_;
 };
 

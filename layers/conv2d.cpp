@@ -49,10 +49,10 @@ Geometry geometry(const Tensor& x, const Tensor& weight, const Tensor& bias, Ind
   check(stride >= 1 && padding >= 0, "conv2d: needs stride >= 1 and padding >= 0, got stride ", stride, ", padding ",
         padding);
   const Index k = weight.dim(2), padded_h = x.dim(2) + 2 * padding, padded_w = x.dim(3) + 2 * padding;
-  check(k <= padded_h && k <= padded_w, "conv2d: kernel ", k, "x", k, " is larger than the padded image ", padded_h, "x",
-        padded_w, " of x ", x.shape());
-  return {x.dim(0), x.dim(2), x.dim(3), x.dim(1), weight.dim(0), k,
-          stride,   padding,  (padded_h - k) / stride + 1, (padded_w - k) / stride + 1};
+  check(k <= padded_h && k <= padded_w, "conv2d: kernel ", k, "x", k, " is larger than the padded image ", padded_h,
+        "x", padded_w, " of x ", x.shape());
+  const Index out_h = (padded_h - k) / stride + 1, out_w = (padded_w - k) / stride + 1;
+  return {x.dim(0), x.dim(2), x.dim(3), x.dim(1), weight.dim(0), k, stride, padding, out_h, out_w};
 }
 
 /// Calls visit(patch entry, image entry, count) for each run of neighbouring numbers that the patch matrix of one image

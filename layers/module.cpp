@@ -19,13 +19,15 @@ void collect(const Module& module, const Own& own, const std::string& prefix, Na
 
 NamedTensors Module::named_parameters() const {
   NamedTensors all;
-  collect(*this, [](const Module& m) -> const NamedTensors& { return m.parameters_; }, "", all);
+  collect(
+      *this, [](const Module& m) -> const NamedTensors& { return m.parameters_; }, "", all);
   return all;
 }
 
 NamedTensors Module::named_buffers() const {
   NamedTensors all;
-  collect(*this, [](const Module& m) -> const NamedTensors& { return m.buffers_; }, "", all);
+  collect(
+      *this, [](const Module& m) -> const NamedTensors& { return m.buffers_; }, "", all);
   return all;
 }
 

@@ -33,7 +33,8 @@ Schedule::Schedule(ScheduleOptions options) : options_(std::move(options)) {
   const ScheduleOptions& o = options_;
   check(std::find(names().begin(), names().end(), o.name) != names().end(), "schedule: '", o.name,
         "' is none of constant, step, cosine, one-cycle");
-  check(std::isfinite(o.peak) && o.peak >= 0, "schedule: the learning rate must be finite and not negative, got ", o.peak);
+  check(std::isfinite(o.peak) && o.peak >= 0, "schedule: the learning rate must be finite and not negative, got ",
+        o.peak);
   check(o.steps >= 1 && o.every >= 1, "schedule: steps and every must be positive, got ", o.steps, " and ", o.every);
   check(o.warmup >= 0 && o.warmup <= o.steps, "schedule: warm-up must lie in [0,", o.steps, "], got ", o.warmup);
 }

@@ -53,12 +53,14 @@ install_missing_packages() {
   rm -f "$log"
 }
 
-# logged LOG COMMAND...: runs the command with its output added to LOG; if it fails, shows the last 30 lines and exits.
+# logged LOG COMMAND...: runs the command with its output added to LOG; if it fails, shows the end of it, and the first
+# errors in case they came earlier, and exits.
 logged() {
   local log=$1
   shift
   "$@" >>"$log" 2>&1 && return
   tail -n 30 "$log" >&2
+  grep -m 3 -E '[Ee]rror: |^CMake Error' "$log" >&2 || true
   fail "failed: $* (all output: $log)"
 }
 

@@ -32,7 +32,7 @@ build release all -DNORMA_TESTS=ON -DNORMA_APPS=ON
 run_tests release
 
 if [[ $quick == no ]]; then
-  build asan-ubsan tests/all -DNORMA_TESTS=ON
+  build asan-ubsan tests/all -DNORMA_TESTS=ON -DNORMA_APPS=OFF
   run_tests asan-ubsan
 fi
 say "all tests passed"

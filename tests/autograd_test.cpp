@@ -138,9 +138,8 @@ TEST(Autograd, BackwardFreesWhatTheRulesKept) {
   const Tensor x = Tensor::full({2}, 1).requires_grad(true);
   auto kept = std::make_shared<int>(1);
   const std::weak_ptr<int> watch = kept;
-  const Tensor y = record("keeps", Tensor::full({2}, 1), {x}, [x, kept = std::move(kept)](const Tensor& dy) {
-    x.accumulate_grad(dy);
-  });
+  const Tensor y = record("keeps", Tensor::full({2}, 1), {x},
+                          [x, kept = std::move(kept)](const Tensor& dy) { x.accumulate_grad(dy); });
   EXPECT_FALSE(watch.expired());
   sum(y).backward();
   EXPECT_TRUE(watch.expired()) << "the graph must be freed though y is alive";

@@ -38,7 +38,8 @@ class Scale : public Module {
 /// A model with two children and a parameter of its own.
 class Pair : public Module {
  public:
-  Pair() : head_(parameter("head", Tensor({1}))), left_(child("left", Scale(2))), right_(child("right", BatchNorm2d(2))) {}
+  Pair()
+      : head_(parameter("head", Tensor({1}))), left_(child("left", Scale(2))), right_(child("right", BatchNorm2d(2))) {}
   Tensor forward(const Tensor& x) override { return add((*left_)(x), (*right_)(x)); }
 
  private:
@@ -90,7 +91,7 @@ TEST(Module, AMovedModuleKeepsItsParameters) {
 
 TEST(Module, TrainAndEvalReachEveryDescendant) {
   Sequential inner(Dropout(), Scale(2));
-  Sequential net(ReLU());
+  Sequential net{ReLU()};
   net.add(std::move(inner));
   const auto modes = [&] {
     const Module& nested = *net.children()[1].second;
@@ -133,7 +134,7 @@ TEST(Sequential, Nests) {
 TEST(Sequential, ErrorsNameTheLayersPlace) {
   Sequential net = small_net();
   expect_error([&] { net(Tensor({2, 3, 5, 5})); }, {"layer 4", "Linear(64, 2)", "linear", "(2,100)"});
-  Sequential outer(ReLU());
+  Sequential outer{ReLU()};
   outer.add(Sequential(ReLU(), BatchNorm2d(64)));
   expect_error([&] { outer(Tensor({2, 3, 5, 5})); }, {"layer 1, Sequential: layer 1, BatchNorm2d(64)", "batch_norm"});
 }

@@ -66,8 +66,8 @@ TEST(Random, AStreamIsAFunctionOfItsNameWhoeverElseDraws) {
 
 TEST(Random, OtherNamesAreOtherStreams) {
   const std::vector<std::vector<std::uint64_t>> streams = {
-      first_bits(Random({}), 4),     first_bits(Random({0}), 4),    first_bits(Random({0, 0}), 4),
-      first_bits(Random({1}), 4),    first_bits(Random({1, 2}), 4), first_bits(Random({2, 1}), 4),
+      first_bits(Random({}), 4),       first_bits(Random({0}), 4),    first_bits(Random({0, 0}), 4),
+      first_bits(Random({1}), 4),      first_bits(Random({1, 2}), 4), first_bits(Random({2, 1}), 4),
       first_bits(Random({2, 1, 0}), 4)};
   for (std::size_t i = 0; i < streams.size(); ++i)
     for (std::size_t j = 0; j < i; ++j) EXPECT_NE(streams[i], streams[j]) << i << " " << j;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "apps/norma/models.h"
+#include "apps/norma/progress.h"
 #include "apps/norma/run_folder.h"
 #include "apps/norma/training.h"
 
@@ -19,7 +20,8 @@ Outcome run(const DataSets& datasets, const Options& options) {
   Training training(model, datasets, options);
   Outcome outcome;
   for (Index epoch = 0; epoch < options.epochs; ++epoch) {
-    const EpochResult result = training.train_epoch(epoch);
+    ProgressBar bar(fmt::format("{} {:g}, epoch {}", options.norm, options.lr, epoch + 1));
+    const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { bar.show(p); });
     outcome.train = result.train;
     outcome.divergence = result.divergence;
     if (result.divergence) break;

@@ -25,7 +25,8 @@ struct CommandLine {
     app.set_version_flag("--version", "norma " NORMA_VERSION);
     app.footer(kFooter);
 
-    CLI::App& train = verb("train", "Train a network: one table row an epoch, metrics.csv and config.json", train_options);
+    CLI::App& train =
+        verb("train", "Train a network: one table row an epoch, metrics.csv and config.json", train_options);
     add_norm_option(train, train_options);
     add_lr_option(train, train_options);
     add_out_option(train, train_options);

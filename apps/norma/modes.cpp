@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apps/norma/models.h"
+#include "apps/norma/progress.h"
 #include "apps/norma/training.h"
 #include "layers/batch_norm.h"
 
@@ -70,14 +71,18 @@ std::vector<Index> range(Index first, Index count, Index leader) {
 void show_company(const Lab& lab) {
   const ImageSet& test = lab.datasets.test;
   const std::string truth = test.class_names[static_cast<std::size_t>(test.labels[0])];
-  fmt::print("1. The company an image keeps\n\n"
-             "Test image 0 ({}) goes through the network in batches with other images. Its own logit for '{}', and the\n"
-             "class it is taken for:\n\n", truth, truth);
+  fmt::print(
+      "1. The company an image keeps\n\n"
+      "Test image 0 ({}) goes through the network in batches with other images. Its own logit for '{}', and the\n"
+      "class it is taken for:\n\n",
+      truth, truth);
   fmt::print("company                     train()                    eval()\n");
-  const std::vector<std::pair<std::string, std::vector<Index>>> companies{
-      {"itself, 7 times", std::vector<Index>(8, 0)}, {"images 1 to 7", range(1, 7, 0)},
-      {"images 8 to 14", range(8, 7, 0)},            {"images 15 to 21", range(15, 7, 0)},
-      {"images 1 to 63", range(1, 63, 0)},           {"none", {0}}};
+  const std::vector<std::pair<std::string, std::vector<Index>>> companies{{"itself, 7 times", std::vector<Index>(8, 0)},
+                                                                          {"images 1 to 7", range(1, 7, 0)},
+                                                                          {"images 8 to 14", range(8, 7, 0)},
+                                                                          {"images 15 to 21", range(15, 7, 0)},
+                                                                          {"images 1 to 63", range(1, 63, 0)},
+                                                                          {"none", {0}}};
   Row first_train, first_eval;
   Real train_spread = 0, eval_spread = 0;
   for (const auto& [name, company] : companies) {
@@ -95,9 +100,11 @@ void show_company(const Lab& lab) {
     };
     fmt::print("{:<22}  {}  {}\n", name, told(in_train), told(in_eval));
   }
-  fmt::print("\nLargest change of any logit with the company: {:.4f} in train(), {} in eval().\n"
-             "In train() every channel is normalised with the mean and variance of this batch, so each image is judged by\n"
-             "its neighbours; in eval() with the running averages, the same for all.\n\n", train_spread, eval_spread);
+  fmt::print(
+      "\nLargest change of any logit with the company: {:.4f} in train(), {} in eval().\n"
+      "In train() every channel is normalised with the mean and variance of this batch, so each image is judged by\n"
+      "its neighbours; in eval() with the running averages, the same for all.\n\n",
+      train_spread, eval_spread);
 }
 
 void reset_running_stats(const Sequential& model) {
@@ -128,10 +135,12 @@ double accuracy(const Lab& lab, Index batch_size, bool training_mode) {
 }
 
 void show_approach(const Lab& lab) {
-  fmt::print("2. Running statistics approach the batches'\n\n"
-             "The running averages are reset (mean 0, variance 1) and batches of {} go through in train(), the weights\n"
-             "unchanged. Left of the start: its weight 0.9^k in the averages, and the measured distance of the running\n"
-             "means from those after training, as a part of that at the start.\n\n", lab.options.batch_size);
+  fmt::print(
+      "2. Running statistics approach the batches'\n\n"
+      "The running averages are reset (mean 0, variance 1) and batches of {} go through in train(), the weights\n"
+      "unchanged. Left of the start: its weight 0.9^k in the averages, and the measured distance of the running\n"
+      "means from those after training, as a part of that at the start.\n\n",
+      lab.options.batch_size);
   fmt::print("batches k    0.9^k   distance left   accuracy in eval()\n");
   const NoGrad values_only;
   const KeepBuffers trained(lab.model);
@@ -146,17 +155,20 @@ void show_approach(const Lab& lab) {
     fmt::print("{:9}  {:7.4f}  {:14.4f}  {:19.2f}%\n", k, std::pow(0.9, static_cast<double>(k)),
                distance(lab.model, trained) / at_start, 100 * accuracy(lab, 500, false));
   }
-  fmt::print("\nWhat stays at the end is the noise of the last few batches. eval() needs averages that have forgotten their\n"
-             "start.\n\n");
+  fmt::print(
+      "\nWhat stays at the end is the noise of the last few batches. eval() needs averages that have forgotten their\n"
+      "start.\n\n");
 }
 
 void show_forgotten_eval(const Lab& lab) {
-  fmt::print("3. Forgetting eval()\n\nAccuracy on {} test images:\n\n", std::min<Index>(2000, lab.datasets.test.size()));
+  fmt::print("3. Forgetting eval()\n\nAccuracy on {} test images:\n\n",
+             std::min<Index>(2000, lab.datasets.test.size()));
   fmt::print("eval(), any batch size    {:6.2f}%\n", 100 * accuracy(lab, 500, false));
   for (const Index size : {256, 64, 16, 4, 2, 1})
     fmt::print("train(), batches of {:3}   {:6.2f}%\n", size, 100 * accuracy(lab, size, true));
-  fmt::print("\nBatches of one are judged by the pixels of a single image. And each of these forward passes would have moved\n"
-             "the running statistics, had they not been put back.\n");
+  fmt::print(
+      "\nBatches of one are judged by the pixels of a single image. And each of these forward passes would have moved\n"
+      "the running statistics, had they not been put back.\n");
 }
 
 }  // namespace
@@ -170,11 +182,14 @@ int modes(const Options& options) {
   fmt::print("data    {}\ntraining {} for {} epochs ...\n", datasets.description, options.model, options.epochs);
   std::fflush(stdout);
   Training training(model, datasets, options);
-  for (Index epoch = 0; epoch < options.epochs; ++epoch)
-    if (const auto result = training.train_epoch(epoch); result.divergence) {
+  for (Index epoch = 0; epoch < options.epochs; ++epoch) {
+    ProgressBar bar(fmt::format("epoch {}", epoch + 1));
+    const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { bar.show(p); });
+    if (result.divergence) {
       fmt::print(stderr, "norma modes: {}; try a smaller --lr\n", result.divergence->sentence());
       return kDiverged;
     }
+  }
   fmt::print("done: {:.2f}% of the test images right\n\n", 100 * training.test().accuracy);
   const Lab lab{datasets, model, options};
   show_company(lab);

@@ -61,9 +61,7 @@ void add_data_options(CLI::App& verb, Options& o) {
   add(verb, "--limit", o.limit, "Use only the first N training and the first N test images; 0 for all", at_least(0));
 }
 
-void add_model_options(CLI::App& verb, Options& o) {
-  add(verb, "--model", o.model, "Network", one_of(model_names()));
-}
+void add_model_options(CLI::App& verb, Options& o) { add(verb, "--model", o.model, "Network", one_of(model_names())); }
 
 void add_norm_option(CLI::App& verb, Options& o) {
   add(verb, "--norm", o.norm, "What stands behind each convolution", one_of(norm_names()));

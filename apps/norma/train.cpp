@@ -1,44 +1,16 @@
 // norma train: one network, one run folder, one table row an epoch.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <optional>
 
 #include "apps/norma/models.h"
+#include "apps/norma/progress.h"
 #include "apps/norma/run_folder.h"
 #include "apps/norma/training.h"
 
 namespace norma {
 namespace {
-
-/// A bar inside the epoch, redrawn in place; only on a terminal.
-class ProgressBar {
- public:
-  explicit ProgressBar(Index epoch) : epoch_(epoch) {}
-  ~ProgressBar() {
-    if (drawn_) fmt::print("\r\033[K");
-  }
-  ProgressBar(const ProgressBar&) = delete;
-  ProgressBar& operator=(const ProgressBar&) = delete;
-
-  void show(const Progress& p) {
-    const auto now = std::chrono::steady_clock::now();
-    if (!on_terminal_ || (drawn_ && now - last_ < std::chrono::milliseconds(100))) return;
-    last_ = now;
-    drawn_ = true;
-    constexpr Index kWidth = 24;
-    const Index full = kWidth * p.step / p.steps;
-    fmt::print("\r\033[Kepoch {:3} [{:=<{}}{: <{}}] {}/{}  loss {:.4f}  {:.0f} images/s", epoch_, "", full, "",
-               kWidth - full, p.step, p.steps, p.loss, p.images_per_second);
-    std::fflush(stdout);
-  }
-
- private:
-  Index epoch_;
-  bool on_terminal_ = isatty(STDOUT_FILENO) == 1, drawn_ = false;
-  std::chrono::steady_clock::time_point last_;
-};
 
 Index count(const std::vector<Tensor>& parameters) {
   Index total = 0;
@@ -65,7 +37,7 @@ int train(const Options& options) {
   for (Index epoch = 0; epoch < options.epochs; ++epoch) {
     std::fflush(stdout);
     const auto start = std::chrono::steady_clock::now();
-    std::optional<ProgressBar> bar(epoch + 1);
+    std::optional<ProgressBar> bar(fmt::format("epoch {:3}", epoch + 1));
     const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { bar->show(p); });
     bar.reset();
     if (result.divergence) {

@@ -85,7 +85,7 @@ EpochResult Training::train_epoch(Index epoch, const std::function<void(const Pr
     result.seconds = seconds_since(start);
     const double seen = static_cast<double>(result.images);
     result.train = {loss_sum / seen, static_cast<double>(correct) / seen};
-    if (on_step) on_step({i + 1, steps, result.train.loss, seen / result.seconds});
+    if (on_step) on_step({i + 1, steps, result.train.loss, seen / result.seconds, seen / static_cast<double>(i + 1)});
   }
   return result;
 }
@@ -102,7 +102,8 @@ Score evaluate(Module& model, DataLoader& loader) {
   for (Index i = 0; i < loader.batches(); ++i) {
     const Batch batch = loader.batch(i);
     const Tensor logits = model(batch.images);
-    loss_sum += static_cast<double>(cross_entropy(logits, batch.labels).item()) * static_cast<double>(batch.images.dim(0));
+    loss_sum +=
+        static_cast<double>(cross_entropy(logits, batch.labels).item()) * static_cast<double>(batch.images.dim(0));
     correct += count_correct(logits, batch.labels);
   }
   const double images = static_cast<double>(loader.images());

@@ -29,7 +29,7 @@ struct Divergence {
 struct Progress {
   Index step, steps;  // in this epoch, from 1
   double loss;        // mean so far
-  double images_per_second;
+  double images_per_second, images_per_step;
 };
 
 struct EpochResult {

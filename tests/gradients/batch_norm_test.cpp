@@ -15,14 +15,16 @@ namespace {
 
 constexpr double kEps = 1e-5;
 
-const Shape kShapes[] = {{2, 1, 1, 1}, {1, 1, 1, 3}, {4, 3, 1, 1}, {1, 3, 4, 5}, {2, 3, 4, 5}, {3, 2, 3, 2},
-                         {2, 17, 3, 3}, {5, 1, 7, 2}, {16, 4, 2, 2}, {3, 2, 25, 27}};
+const Shape kShapes[] = {{2, 1, 1, 1}, {1, 1, 1, 3},  {4, 3, 1, 1}, {1, 3, 4, 5},  {2, 3, 4, 5},
+                         {3, 2, 3, 2}, {2, 17, 3, 3}, {5, 1, 7, 2}, {16, 4, 2, 2}, {3, 2, 25, 27}};
 
 struct Inputs {
   Tensor x, factor, gamma, beta;
 
   explicit Inputs(const Shape& shape)
-      : x(random_leaf(shape, 1)), factor(random_leaf(shape, 2, 2)), gamma(random_leaf({shape[1]}, 3, 2)),
+      : x(random_leaf(shape, 1)),
+        factor(random_leaf(shape, 2, 2)),
+        gamma(random_leaf({shape[1]}, 3, 2)),
         beta(random_leaf({shape[1]}, 4)) {}
   Tensor image() const { return mul(x, factor); }
 };
@@ -114,7 +116,8 @@ TEST(NetGradient, ConvBatchNormReLUPoolLinearCrossEntropy) {
     const std::vector<int> labels = {0, 2, 1, 2};
     std::vector<Tensor> inputs = net.parameters();
     inputs.push_back(x);
-    expect_gradient(join("training ", training), [&] { return cross_entropy(net(x), labels); }, inputs);
+    expect_gradient(
+        join("training ", training), [&] { return cross_entropy(net(x), labels); }, inputs);
   }
 }
 

@@ -23,7 +23,8 @@ TEST(LayerGradient, Conv2d) {
   for (const Case& s : cases) {
     const Tensor x = random_leaf(s.x, 1), factor = random_leaf(s.x, 2);
     const Tensor weight = random_leaf({s.o, s.x[1], s.k, s.k}, 3), bias = random_leaf({s.o}, 4);
-    const std::string label = join("conv2d of ", s.x, ", ", s.k, "x", s.k, ", stride ", s.stride, ", padding ", s.padding);
+    const std::string label =
+        join("conv2d of ", s.x, ", ", s.k, "x", s.k, ", stride ", s.stride, ", padding ", s.padding);
     expect_gradient(label, [&] { return conv2d(mul(x, factor), weight, bias, s.stride, s.padding); },
                     {x, factor, weight, bias});
     expect_gradient(label + ", no bias", [&] { return conv2d(mul(x, factor), weight, Tensor(), s.stride, s.padding); },
@@ -32,7 +33,8 @@ TEST(LayerGradient, Conv2d) {
 }
 
 TEST(LayerGradient, Linear) {
-  const Index sizes[][3] = {{1, 1, 1}, {1, 5, 2}, {3, 4, 5}, {6, 1, 3}, {2, 7, 1}, {70, 3, 4}, {130, 2, 2}, {4, 33, 17}};
+  const Index sizes[][3] = {{1, 1, 1}, {1, 5, 2},  {3, 4, 5},   {6, 1, 3},
+                            {2, 7, 1}, {70, 3, 4}, {130, 2, 2}, {4, 33, 17}};
   for (const auto& [n, in, out] : sizes) {
     const Tensor x = random_leaf({n, in}, 1), factor = random_leaf({n, in}, 2), weight = random_leaf({out, in}, 3);
     const Tensor bias = random_leaf({out}, 4);
@@ -42,8 +44,8 @@ TEST(LayerGradient, Linear) {
   }
 }
 
-const Shape kImages[] = {{1, 1, 2, 2}, {2, 3, 4, 5}, {1, 17, 3, 2}, {3, 2, 7, 3}, {4, 1, 2, 9}, {2, 5, 6, 6}, {5, 3, 3, 3},
-                         {2, 2, 32, 33}};
+const Shape kImages[] = {{1, 1, 2, 2}, {2, 3, 4, 5}, {1, 17, 3, 2}, {3, 2, 7, 3},
+                         {4, 1, 2, 9}, {2, 5, 6, 6}, {5, 3, 3, 3},  {2, 2, 32, 33}};
 
 TEST(LayerGradient, ReLU) {
   for (const Shape& shape : kImages) {
@@ -93,9 +95,7 @@ TEST(LayerGradient, CrossEntropy) {
       const Tensor x = random_leaf({n, 4}, 1), weight = random_leaf({k, 4}, 2);
       std::vector<int> labels;
       for (Index i = 0; i < n; ++i) labels.push_back(static_cast<int>(i * 7 % k));
-      const auto f = [&] {
-        return cross_entropy(linear(x, weight, Tensor()), labels, smoothing);
-      };
+      const auto f = [&] { return cross_entropy(linear(x, weight, Tensor()), labels, smoothing); };
       expect_gradient(join("cross_entropy ", n, " ", k, ", smoothing ", smoothing), f, {x, weight});
     }
 }

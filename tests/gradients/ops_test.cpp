@@ -4,7 +4,8 @@
 namespace norma::test {
 namespace {
 
-const Shape kShapes[] = {{}, {1}, {7}, {3, 4}, {1, 5}, {6, 1}, {2, 3, 4, 5}, {1, 1, 1, 1}, {3, 17, 2, 1}, {2, 2, 25, 25}};
+const Shape kShapes[] = {{},     {1},          {7},          {3, 4},        {1, 5},
+                         {6, 1}, {2, 3, 4, 5}, {1, 1, 1, 1}, {3, 17, 2, 1}, {2, 2, 25, 25}};
 
 TEST(OpsGradient, Elementwise) {
   for (const Shape& shape : kShapes) {
@@ -19,7 +20,8 @@ TEST(OpsGradient, Elementwise) {
 }
 
 TEST(OpsGradient, Matmul) {
-  const Index sizes[][3] = {{1, 1, 1}, {1, 5, 1}, {2, 3, 4}, {5, 1, 3}, {4, 4, 4}, {65, 3, 2}, {130, 5, 3}, {3, 33, 17}};
+  const Index sizes[][3] = {{1, 1, 1}, {1, 5, 1},  {2, 3, 4},   {5, 1, 3},
+                            {4, 4, 4}, {65, 3, 2}, {130, 5, 3}, {3, 33, 17}};
   for (const auto& [n, k, m] : sizes) {
     const Tensor a = random_leaf({n, k}, 1), b = random_leaf({n, k}, 2), c = random_leaf({k, m}, 3);
     expect_gradient(join("matmul ", n, " ", k, " ", m), [&] { return matmul(mul(a, b), c); }, {a, b, c});
@@ -70,8 +72,16 @@ TEST(Gradcheck, FindsOneWrongEntryAmongMany) {
 
 TEST(Gradcheck, RefusesInputsItCannotCheck) {
   const Tensor x = random_leaf({2}, 1), unused = random_leaf({3}, 2), constant = random_tensor({2}, 3);
-  expect_error([&] { gradcheck([&] { return mul(x, constant); }, {x, constant}); }, {"gradcheck", "requires_grad", "(2)"});
-  expect_error([&] { gradcheck([&] { return mul(x, x); }, {x, unused}); }, {"gradcheck", "input 1", "(3)", "no gradient"});
+  expect_error(
+      [&] {
+        gradcheck([&] { return mul(x, constant); }, {x, constant});
+      },
+      {"gradcheck", "requires_grad", "(2)"});
+  expect_error(
+      [&] {
+        gradcheck([&] { return mul(x, x); }, {x, unused});
+      },
+      {"gradcheck", "input 1", "(3)", "no gradient"});
   expect_error([&] { gradcheck([&] { return scale(x, kNaN); }, {x}); }, {"gradcheck", "not finite"});
 }
 
