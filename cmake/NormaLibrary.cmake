@@ -22,6 +22,11 @@ function(norma_library folder)
     endif()
     if(NORMA_NATIVE)
       target_compile_options(${target} PUBLIC -march=native)
+      # GCC 12 with AVX-512 turns std::vector<float>{1,0,1,0,0,0,0,0} into 1,0,1,0,1,0,1,0 when it packs single assignments
+      # into vectors. Loops, which are what counts, are vectorised by another pass.
+      if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+        target_compile_options(${target} PUBLIC -fno-tree-slp-vectorize)
+      endif()
     endif()
     norma_warnings(${target})
     foreach(dependency ${arg_DEPENDS})

@@ -26,6 +26,7 @@ Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, std::functio
   std::erase_if(inputs, [](const Tensor& x) { return !x.defined(); });
   const bool wanted = std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
   if (!recording() || !wanted) return y;
+  check(!y.requires_grad(), "record: the result of ", op, " must be a new tensor, it has a history or is an input");
   y.body().requires_grad = true;
   y.body().node = std::make_shared<Node>(op, std::move(inputs), std::move(backward));
   return y;

@@ -61,7 +61,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 Tensor sum(const Tensor& x) {
   const ConstArrayView in = x.pixels();
   const DoubleRow columns = column_sum(in.rows(), in.cols(), [&](Index first, Index n) -> Row {
-    return in.middleRows(first, n).colwise().sum();
+    return in.middleRows(first, n).cast<double>().colwise().sum().cast<Real>();
   });
   const Tensor y = Tensor::full({}, static_cast<Real>(columns.sum()));
   return record("sum", y, {x}, [x](const Tensor& dy) { x.accumulate_grad(Tensor::full(x.shape(), dy.item())); });

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <exception>
 #include <vector>
 
 #include "core/types.h"
@@ -19,15 +20,22 @@ inline constexpr Index kBlockRows = 1024;
 inline Index blocks_of(Index count, Index block_size) { return (count + block_size - 1) / block_size; }
 
 /// Runs body(first, n, block) for the blocks [first, first + n) of [0, count), on any threads, in any order.
-/// `body` must not throw: an exception must not leave an OpenMP region.
+/// An exception may not leave an OpenMP region: the first one thrown is kept and rethrown behind it.
 template <class Body>
 void parallel_blocks(Index count, Index block_size, const Body& body) {
   const Index blocks = blocks_of(count, block_size);
+  std::exception_ptr failure;
 #pragma omp parallel for schedule(static) if (blocks > 1)
   for (Index block = 0; block < blocks; ++block) {
     const Index first = block * block_size;
-    body(first, std::min(block_size, count - first), block);
+    try {
+      body(first, std::min(block_size, count - first), block);
+    } catch (...) {
+#pragma omp critical(norma_parallel_failure)
+      if (!failure) failure = std::current_exception();
+    }
   }
+  if (failure) std::rethrow_exception(failure);
 }
 
 /// parallel_blocks over the rows of a matrix that is read or written row by row.

@@ -1,6 +1,7 @@
 // Shape: the sizes of a tensor, in PyTorch's logical order.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <ostream>
@@ -16,14 +17,15 @@ class Shape {
  public:
   Shape(std::initializer_list<Index> sizes) : rank_(static_cast<int>(sizes.size())) {
     check(rank_ <= 2 || rank_ == 4, "Shape: rank must be 0, 1, 2 or 4, got ", rank_, " sizes");
-    int i = 0;
-    Index product = 1;
+    std::size_t filled = 0;
     for (Index size : sizes) {
-      check(size >= 0, "Shape: size ", i, " must not be negative, got ", size);
-      sizes_[static_cast<std::size_t>(i++)] = size;
-      check(!__builtin_mul_overflow(product, size, &product), "Shape: ", *this,
-            " holds more numbers than can be counted");
+      check(size >= 0, "Shape: size ", filled, " must not be negative, got ", size);
+      sizes_.at(filled++) = size;
     }
+    Index product = 1;
+    for (Index size : sizes)
+      check(!__builtin_mul_overflow(product, std::max<Index>(size, 1), &product), "Shape: ", *this,
+            " holds more numbers than can be counted");
   }
 
   int rank() const { return rank_; }

@@ -1,8 +1,9 @@
 #include "core/storage.h"
 
-#include <map>
+#include <algorithm>
 #include <mutex>
 #include <new>
+#include <vector>
 
 #include "core/check.h"
 
@@ -17,29 +18,68 @@ std::size_t rounded(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlig
 void* allocate(std::size_t bytes) { return ::operator new (bytes, std::align_val_t{kAlignment}); }
 void release(void* block) { ::operator delete (block, std::align_val_t{kAlignment}); }
 
-/// Blocks nobody uses at the moment, by size in bytes.
+/// Hands out big blocks and keeps those that come back. It holds at most twice the bytes that were ever in use at one time,
+/// used and free together: enough for the next step to find everything, however sizes varied before.
 class Pool {
  public:
-  /// Takes the smallest free block of at least `bytes`, updating `bytes` to its size; nullptr if there is none.
-  /// Up to twice the size is accepted, so that the short last batch of an epoch reuses the blocks of the others.
+  /// A block of at least `bytes`; `bytes` becomes its size. Up to twice the size is accepted, so that the short last
+  /// batch of an epoch reuses the blocks of the others.
   void* take(std::size_t& bytes) {
     std::lock_guard lock(mutex_);
-    const auto found = free_.lower_bound(bytes);
-    if (found == free_.end() || found->first > 2 * bytes) return nullptr;
-    void* block = found->second;
-    bytes = found->first;
-    free_.erase(found);
-    return block;
+    if (free_.capacity() <= free_.size() + blocks_in_use_) free_.reserve(2 * free_.capacity() + 64);
+    auto best = free_.end();
+    for (auto block = free_.begin(); block != free_.end(); ++block)
+      if (block->bytes >= bytes && block->bytes <= 2 * bytes && (best == free_.end() || block->bytes <= best->bytes))
+        best = block;
+    void* address = nullptr;
+    if (best != free_.end()) {
+      address = best->address;
+      bytes = best->bytes;
+      free_bytes_ -= bytes;
+      free_.erase(best);
+    } else {
+      address = allocate_or_empty_pool(bytes);
+    }
+    used_bytes_ += bytes;
+    peak_bytes_ = std::max(peak_bytes_, used_bytes_);
+    ++blocks_in_use_;
+    return address;
   }
 
-  void give(std::size_t bytes, void* block) {
+  /// Does not throw: take() has made room for the block's return.
+  void give(std::size_t bytes, void* address) noexcept {
     std::lock_guard lock(mutex_);
-    free_.emplace(bytes, block);
+    used_bytes_ -= bytes;
+    --blocks_in_use_;
+    free_bytes_ += bytes;
+    free_.push_back({bytes, address});
+    while (!free_.empty() && used_bytes_ + free_bytes_ > 2 * peak_bytes_) release_oldest();
   }
 
  private:
+  struct Block {
+    std::size_t bytes;
+    void* address;
+  };
+
+  void release_oldest() noexcept {
+    free_bytes_ -= free_.front().bytes;
+    release(free_.front().address);
+    free_.erase(free_.begin());
+  }
+
+  void* allocate_or_empty_pool(std::size_t bytes) {
+    try {
+      return allocate(bytes);
+    } catch (const std::bad_alloc&) {
+      while (!free_.empty()) release_oldest();
+      return allocate(bytes);
+    }
+  }
+
   std::mutex mutex_;
-  std::multimap<std::size_t, void*> free_;
+  std::vector<Block> free_;  // oldest first
+  std::size_t free_bytes_ = 0, used_bytes_ = 0, peak_bytes_ = 0, blocks_in_use_ = 0;
 };
 
 /// Never destroyed, so that tensors with static lifetime may still return their blocks at exit.
@@ -53,8 +93,7 @@ Pool& pool() {
 Storage::Storage(Index size) {
   check(size <= static_cast<Index>(PTRDIFF_MAX / sizeof(Real) / 2), "Storage: ", size, " elements do not fit memory");
   bytes_ = rounded(static_cast<std::size_t>(size) * sizeof(Real));
-  void* block = bytes_ >= kBigBlock ? pool().take(bytes_) : nullptr;
-  data_ = static_cast<Real*>(block ? block : allocate(bytes_));
+  data_ = static_cast<Real*>(bytes_ >= kBigBlock ? pool().take(bytes_) : allocate(bytes_));
 }
 
 Storage::~Storage() {

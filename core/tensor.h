@@ -50,6 +50,9 @@ class Tensor {
   Index dim(int i) const { return shape()[i]; }
   Index size() const { return shape().size(); }
 
+  // Views of the numbers, valid as long as the tensor. Numbers that a recorded operation has used must not be changed
+  // before backward(): its gradient would be silently wrong.
+
   /// The numbers as a matrix with one column per channel: (N*H*W) x C of (N,C,H,W), N x C of (N,C), 1 x C of (C).
   ArrayView pixels();
   ConstArrayView pixels() const;
@@ -60,7 +63,8 @@ class Tensor {
   /// Asks for a gradient. Only for tensors that no recorded operation computed (parameters and inputs).
   Tensor& requires_grad(bool on);
   bool requires_grad() const;
-  /// d loss / d this after backward(); not defined() before, and after zero_grad().
+  /// d loss / d this after backward(); not defined() before, and after zero_grad(). A handle: the next backward() adds
+  /// to the same numbers; clone() what shall stay.
   const Tensor& grad() const;
   void zero_grad() const;
   /// Adds g to grad(); does nothing if no gradient is wanted. Adopts g's memory when nobody else holds it.

@@ -16,11 +16,15 @@ enum Purpose : std::uint64_t { kOrder = 1, kAugment = 2 };
 DataLoader::DataLoader(const ImageSet& set, LoaderOptions options) : set_(set), options_(std::move(options)) {
   check(options_.batch_size >= 1, "DataLoader: batch_size must be positive, got ", options_.batch_size);
   check(set.size() > 0, "DataLoader: the image set is empty");
+  check(static_cast<Index>(set.bytes.size()) == set.size() * set.image_bytes(), "DataLoader: ", set.size(),
+        " images of ", set.image_bytes(), " bytes do not make the set's ", set.bytes.size(), " bytes");
   if (options_.normalisation.mean.empty()) options_.normalisation = pixel_stats(set);
   check(static_cast<Index>(options_.normalisation.mean.size()) == set.channels &&
             options_.normalisation.deviation.size() == options_.normalisation.mean.size(),
         "DataLoader: images of ", set.channels, " channels need as many means and deviations, got ",
         options_.normalisation.mean.size(), " and ", options_.normalisation.deviation.size());
+  for (double deviation : options_.normalisation.deviation)
+    check(deviation > 0, "DataLoader: deviations must be positive, got ", deviation);
   start_epoch(0);
 }
 
@@ -43,10 +47,11 @@ Index DataLoader::batches() const {
 
 Batch DataLoader::batch(Index i) {
   check(i >= 0 && i < batches(), "DataLoader: batch ", i, " is not one of the ", batches(), " of an epoch");
-  Batch result = prepared_ == i ? next_.get() : make_batch(i);
-  prepared_ = -1;
+  const bool prepared = std::exchange(prepared_, -1) == i;
+  Batch result = prepared ? next_.get() : make_batch(i);
   if (i + 1 < batches()) {
-    next_ = std::async(std::launch::async, [this, next = i + 1] { return make_batch(next); });
+    // Where the system has no thread left, async defers the work to get().
+    next_ = std::async(std::launch::async | std::launch::deferred, [this, next = i + 1] { return make_batch(next); });
     prepared_ = i + 1;
   }
   return result;

@@ -32,7 +32,8 @@ struct LoaderOptions {
 /// norm cannot learn from a batch of one.
 class DataLoader {
  public:
-  /// `set` must live as long as the loader. Throws Error for an empty set and for batch_size < 1.
+  /// `set` must live as long as the loader. Throws Error for an empty set, one whose bytes do not fit its
+  /// labels, batch_size < 1, and a normalisation that does not fit.
   DataLoader(const ImageSet& set, LoaderOptions options);
   DataLoader(ImageSet&&, LoaderOptions) = delete;
   DataLoader(const DataLoader&) = delete;  // the worker knows it by address

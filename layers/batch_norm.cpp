@@ -4,14 +4,15 @@
 //   x_hat_i = (x_i - mean) inv_std                                             y_i = gamma x_hat_i + beta
 //
 // Backward. Given dy_i, the parameters are simple:  dbeta = sum dy_i,   dgamma = sum dy_i x_hat_i.
-// For x, write g_i = dy_i gamma for the gradient of x_hat_i. A change of x_j reaches the loss on three ways:
+// For x, write g_i = dy_i gamma for the gradient of x_hat_i. A change of x_j reaches the loss in three ways:
 //   1. through x_hat_j directly:                        g_j inv_std
 //   2. through the mean, d mean/d x_j = 1/m, which lowers every x_hat_i by inv_std:
 //                                                      -inv_std 1/m sum g_i
 //   3. through the variance, d variance/d x_j = 2/m (x_j - mean), and d inv_std/d variance = -1/2 inv_std^3, so
 //      d inv_std/d x_j = -1/m inv_std^2 x_hat_j, and every x_hat_i = (x_i - mean) inv_std changes with it:
 //                                                      -inv_std x_hat_j 1/m sum g_i x_hat_i
-//   (The mean inside the variance adds nothing: sum (x_i - mean) = 0.) Together, with the sums already at hand,
+//   (The mean inside the variance adds nothing: sum (x_i - mean) = 0.)
+// Together, with sum g_i = gamma dbeta and sum g_i x_hat_i = gamma dgamma, the sums already at hand:
 //
 //   dx_j = gamma inv_std (dy_j - 1/m dbeta - x_hat_j 1/m dgamma)
 //
@@ -49,6 +50,9 @@ void merge(Moments& all, const Moments& more) {
   all.count = count;
 }
 
+/// Rounding may leave -1e-20 for 0. NaN stays NaN.
+DoubleRow not_negative(const DoubleRow& row) { return (row < 0).select(0, row); }
+
 /// A few rows, measured from the first of them: distances are small where values are alike, exactly 0 where constant.
 Moments moments_of_tile(const ConstArrayView& x, Index first, Index n) {
   const Row origin = x.row(first);
@@ -59,7 +63,7 @@ Moments moments_of_tile(const ConstArrayView& x, Index first, Index n) {
   }
   const double count = static_cast<double>(n);
   const DoubleRow shift = sum / count;
-  return {count, origin.cast<double>() + shift, (squares - count * shift.square()).max(0)};
+  return {count, origin.cast<double>() + shift, not_negative(squares - count * shift.square())};
 }
 
 /// What normalising needs, as Reals: x_hat = ((x - mean_high) - mean_low) * inv_std.
@@ -75,7 +79,13 @@ struct Normaliser {
   auto x_hat(const ConstArrayView& x, Index i) const { return ((x.row(i) - mean_high) - mean_low) * inv_std; }
 };
 
-void check_arguments(const Tensor& x, const ChannelStats& stats, const Tensor& gamma, const Tensor& beta) {
+/// eps must be > 0, and 1/sqrt(eps), the inv_std of a constant channel, must fit a Real.
+bool usable(double eps) {
+  return eps > 0 && std::isfinite(eps) && std::isfinite(static_cast<Real>(1 / std::sqrt(eps)));
+}
+
+void check_arguments(const Tensor& x, const ChannelStats& stats, const Tensor& gamma, const Tensor& beta, double eps) {
+  check(usable(eps), "batch_norm: eps must be positive and of usable size, got ", eps);
   check(x.rank() == 2 || x.rank() == 4, "batch_norm: x must be (N,C,H,W) or (N,C), got ", x.shape());
   check(stats.mean.size() == x.dim(1) && stats.variance.size() == x.dim(1), "batch_norm: x ", x.shape(), " needs ",
         x.dim(1), " means and variances, got ", stats.mean.size(), " and ", stats.variance.size());
@@ -100,8 +110,8 @@ Tensor normalise(const Tensor& x, const Normaliser& n, const Tensor& gamma, cons
 }
 
 /// The derivation's last lines. In evaluation mean and variance are constants: dx keeps only its first term.
-void backward(const Tensor& dy_tensor, const Tensor& x_tensor, const Normaliser& n, const Tensor& gamma,
-              const Tensor& beta, bool stats_depend_on_x) {
+void batch_norm_backward(const Tensor& dy_tensor, const Tensor& x_tensor, const Normaliser& n, const Tensor& gamma,
+                         const Tensor& beta, bool stats_depend_on_x) {
   const ConstArrayView dy = dy_tensor.pixels(), x = x_tensor.pixels();
   const Index channels = x.cols();
   const double m = static_cast<double>(x.rows());
@@ -117,14 +127,14 @@ void backward(const Tensor& dy_tensor, const Tensor& x_tensor, const Normaliser&
   const DoubleRow dbeta = sums.head(channels), dgamma = sums.tail(channels);
 
   if (x_tensor.requires_grad()) {
-    const Row weight = row_or(gamma, channels, 1) * n.inv_std;
+    const Row gamma_inv_std = row_or(gamma, channels, 1) * n.inv_std;
     const Row mean_dy = stats_depend_on_x ? Row((dbeta / m).cast<Real>()) : Row::Zero(channels);
     const Row mean_dy_x_hat = stats_depend_on_x ? Row((dgamma / m).cast<Real>()) : Row::Zero(channels);
     Tensor dx_tensor = Tensor::empty(x_tensor.shape());
     ArrayView dx = dx_tensor.pixels();
     parallel_rows(x.rows(), [&](Index first, Index count) {
       for (Index i = first; i < first + count; ++i)
-        dx.row(i) = weight * (dy.row(i) - mean_dy - n.x_hat(x, i) * mean_dy_x_hat);
+        dx.row(i) = gamma_inv_std * (dy.row(i) - mean_dy - n.x_hat(x, i) * mean_dy_x_hat);
     });
     x_tensor.accumulate_grad(std::move(dx_tensor));
   }
@@ -140,11 +150,11 @@ void backward(const Tensor& dy_tensor, const Tensor& x_tensor, const Normaliser&
 
 Tensor batch_norm(const Tensor& x, const ChannelStats& stats, const Tensor& gamma, const Tensor& beta, double eps,
                   bool stats_depend_on_x) {
-  check_arguments(x, stats, gamma, beta);
+  check_arguments(x, stats, gamma, beta, eps);
   const Normaliser n(stats, eps);
   return record("batch_norm", normalise(x, n, gamma, beta), {x, gamma, beta},
                 [x, n, gamma, beta, stats_depend_on_x](const Tensor& dy) {
-                  backward(dy, x, n, gamma, beta, stats_depend_on_x);
+                  batch_norm_backward(dy, x, n, gamma, beta, stats_depend_on_x);
                 });
 }
 
@@ -152,6 +162,7 @@ Tensor batch_norm(const Tensor& x, const ChannelStats& stats, const Tensor& gamm
 
 ChannelStats channel_stats(const Tensor& x) {
   constexpr Index kTileRows = 64;
+  check(x.rank() == 2 || x.rank() == 4, "channel_stats: x must be (N,C,H,W) or (N,C), got ", x.shape());
   const ConstArrayView in = x.pixels();
   check(in.rows() > 0, "channel_stats: an empty batch has no statistics, got x ", x.shape());
   std::vector<Moments> parts(static_cast<std::size_t>(blocks_of(in.rows(), kBlockRows)));
@@ -177,7 +188,7 @@ Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor&
 BatchNorm2d::BatchNorm2d(Index num_features, BatchNormOptions options)
     : num_features_(num_features), options_(options) {
   check(num_features > 0, "BatchNorm2d: num_features must be positive, got ", num_features);
-  check(options.eps > 0 && std::isfinite(options.eps), "BatchNorm2d: eps must be positive, got ", options.eps);
+  check(usable(options.eps), "BatchNorm2d: eps must be positive and of usable size, got ", options.eps);
   check(!options.momentum || (*options.momentum >= 0 && *options.momentum <= 1),
         "BatchNorm2d: momentum, the weight of the new batch, must lie in [0,1], got ", options.momentum.value_or(0));
   if (options.affine) {
@@ -206,7 +217,7 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
         "; use a larger batch, a larger image, or eval()");
   const ChannelStats batch = channel_stats(x);
   Tensor y = batch_norm_train(x, batch, weight_, bias_, options_.eps);
-  if (training() && options_.track_running_stats) update_running_stats(batch, static_cast<double>(m));
+  if (options_.track_running_stats) update_running_stats(batch, static_cast<double>(m));
   return y;
 }
 

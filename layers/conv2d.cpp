@@ -29,7 +29,7 @@ struct Geometry {
 
   Index out_pixels() const { return out_h * out_w; }  // of one image
   Index patch() const { return k * k * c; }
-  /// Images whose patches make up to 512 rows and about a megabyte.
+  /// Images whose patches make up to 512 rows and about a megabyte; one image at least.
   Index images_per_block() const {
     const Index rows = std::min<Index>(512, (1 << 20) / (patch() * static_cast<Index>(sizeof(Real))));
     return std::max<Index>(1, rows / out_pixels());
@@ -46,8 +46,8 @@ Geometry geometry(const Tensor& x, const Tensor& weight, const Tensor& bias, Ind
         " input channels, got x ", x.shape());
   check(!bias.defined() || bias.shape() == Shape{weight.dim(0)}, "conv2d: weight ", weight.shape(), " needs a bias (",
         weight.dim(0), "), got ", bias.defined() ? bias.shape() : Shape{});
-  check(stride >= 1 && padding >= 0, "conv2d: needs stride >= 1 and padding >= 0, got stride ", stride, ", padding ",
-        padding);
+  check(stride >= 1 && padding >= 0 && padding < (1 << 30),
+        "conv2d: needs stride >= 1 and 0 <= padding < 2^30, got stride ", stride, ", padding ", padding);
   const Index k = weight.dim(2), padded_h = x.dim(2) + 2 * padding, padded_w = x.dim(3) + 2 * padding;
   check(k <= padded_h && k <= padded_w, "conv2d: kernel ", k, "x", k, " is larger than the padded image ", padded_h,
         "x", padded_w, " of x ", x.shape());
@@ -92,12 +92,12 @@ void scatter_patches(const Geometry& g, const Real* patches, Real* image) {
       [](Index, Index) {});
 }
 
-/// Runs body(first image, images, patches, task) for the images in blocks that fit the cache, where `patches` is
-/// scratch for the patch matrix of a block. Blocks are dealt to tasks, at most 16, by the shape alone; each task may
-/// keep a partial sum of its own (Note [Same bits on any thread count]).
 constexpr Index kMaxTasks = 16;
 Index tasks_of(const Geometry& g) { return std::min(kMaxTasks, blocks_of(g.n, g.images_per_block())); }
 
+/// Runs body(first image, images, patches, task) for the images in blocks that fit the cache, where `patches` is
+/// scratch for the patch matrix of a block. Blocks are dealt to tasks, at most 16, by the shape alone; each task may
+/// keep a partial sum of its own (Note [Same bits on any thread count]).
 template <class Body>
 void for_image_blocks(const Geometry& g, const Body& body) {
   const Index per_block = g.images_per_block(), blocks = blocks_of(g.n, per_block), tasks = tasks_of(g);

@@ -34,8 +34,8 @@ Tensor cross_entropy(const Tensor& logits, std::span<const int> labels, double l
   // What every class gets of t, and what the label gets on top.
   const auto spread = static_cast<Real>(label_smoothing / static_cast<double>(z.cols()));
   const auto extra = static_cast<Real>(1 - label_smoothing);
-  Tensor slope = Tensor::empty(logits.shape());  // p - t
-  ArrayView difference = slope.rows();
+  Tensor p_minus_t = Tensor::empty(logits.shape());
+  ArrayView difference = p_minus_t.rows();
   double total = 0;
   for (Index n = 0; n < z.rows(); ++n) {
     const Row shifted = z.row(n) - z.row(n).maxCoeff<Eigen::PropagateNaN>();
@@ -43,16 +43,16 @@ Tensor cross_entropy(const Tensor& logits, std::span<const int> labels, double l
     const Real normaliser = exponentials.sum();
     const Row log_p = shifted - std::log(normaliser);
     const Index label = labels[static_cast<std::size_t>(n)];
-    total -= static_cast<double>(extra * log_p[label]);
+    if (extra > 0) total -= static_cast<double>(extra * log_p[label]);
     if (spread > 0) total -= static_cast<double>(spread * log_p.sum());
     difference.row(n) = exponentials / normaliser - spread;
     difference(n, label) -= extra;
   }
   const Tensor loss = Tensor::full({}, static_cast<Real>(total / static_cast<double>(z.rows())));
 
-  return record("cross_entropy", loss, {logits}, [logits, slope](const Tensor& dloss) {
+  return record("cross_entropy", loss, {logits}, [logits, p_minus_t](const Tensor& dloss) {
     Tensor dz = Tensor::empty(logits.shape());
-    dz.rows() = slope.rows() * (dloss.item() / static_cast<Real>(logits.dim(0)));
+    dz.rows() = p_minus_t.rows() * (dloss.item() / static_cast<Real>(logits.dim(0)));
     logits.accumulate_grad(std::move(dz));
   });
 }
@@ -62,8 +62,8 @@ Index count_correct(const Tensor& logits, std::span<const int> labels) {
   Index correct = 0;
   for (Index n = 0; n < logits.dim(0); ++n) {
     Index best = 0;
-    logits.rows().row(n).maxCoeff(&best);
-    correct += best == labels[static_cast<std::size_t>(n)];
+    const Real largest = logits.rows().row(n).maxCoeff<Eigen::PropagateNaN>(&best);
+    correct += !std::isnan(largest) && best == labels[static_cast<std::size_t>(n)];
   }
   return correct;
 }

@@ -14,7 +14,7 @@ namespace norma {
 /// Source: torch.nn.functional.cross_entropy; Szegedy et al. 2016, "Rethinking the Inception Architecture", section 7.
 Tensor cross_entropy(const Tensor& logits, std::span<const int> labels, double label_smoothing = 0);
 
-/// How many rows of logits (N,K) have their largest number at the label.
+/// How many rows of logits (N,K) have their largest number at the label; a row with a NaN has not.
 Index count_correct(const Tensor& logits, std::span<const int> labels);
 
 }  // namespace norma

@@ -36,6 +36,7 @@ Schedule::Schedule(ScheduleOptions options) : options_(std::move(options)) {
   check(std::isfinite(o.peak) && o.peak >= 0, "schedule: the learning rate must be finite and not negative, got ",
         o.peak);
   check(o.steps >= 1 && o.every >= 1, "schedule: steps and every must be positive, got ", o.steps, " and ", o.every);
+  check(std::isfinite(o.factor) && o.factor >= 0, "schedule: factor must be finite and not negative, got ", o.factor);
   check(o.warmup >= 0 && o.warmup <= o.steps, "schedule: warm-up must lie in [0,", o.steps, "], got ", o.warmup);
 }
 

@@ -29,7 +29,7 @@ struct ScheduleOptions {
 ///               torch OneCycleLR(pct_start = warmup / steps, cycle_momentum=False); Smith & Topin 2018
 class Schedule {
  public:
-  /// Throws Error for an unknown name (listing the known ones), peak not finite or < 0, steps < 1, every < 1, or warmup
+  /// Throws Error for an unknown name (listing the known ones), peak or factor not finite or < 0, steps < 1, every < 1, or warmup
   /// outside [0, steps].
   explicit Schedule(ScheduleOptions options);
   /// Rate for step 0, 1, ..., steps - 1 (after that: that of the last).

@@ -8,7 +8,8 @@ namespace norma {
 namespace {
 
 void check_option(const char* name, double value) {
-  check(std::isfinite(value) && value >= 0, "SGD: ", name, " must be finite and not negative, got ", value);
+  check(std::isfinite(static_cast<Real>(value)) && value >= 0, "SGD: ", name, " must be finite and not negative, got ",
+        value);
 }
 
 NamedTensors numbered(const std::vector<Tensor>& parameters) {

@@ -33,7 +33,7 @@ if ! given --data; then
   say "data: ${data:-synthetic shapes, because CIFAR-10 is neither in datasets/cifar-10-batches-bin nor named by NORMA_DATA}"
   default --data "${data:-synthetic}"
 fi
-default --epochs 2
+default --epochs 6
 default --model small
 default --out "$(next_run)"
 

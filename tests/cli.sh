@@ -51,10 +51,15 @@ refuses 2 "--norm: must be one of batch.none, got 'weight'" train --norm weight
 refuses 2 "--schedule: must be one of constant" train --schedule wild
 refuses 2 "--augment: must be one of on.off, got 'maybe'" train --augment maybe
 refuses 2 "--threads: .*0" train --threads 0
-refuses 2 "label_smoothing must lie in .0,1., got 2" train "${quick[@]}" --label-smoothing 2 --out smoothing
+refuses 2 "--label-smoothing: must lie in .0,1., got '2'" train "${quick[@]}" --label-smoothing 2 --out smoothing
 refuses 2 "warm-up do not fit 2 epochs" train "${quick[@]}" --warmup 9 --out warmup
 refuses 2 "linear has no batch norm" modes --data synthetic --model linear
 refuses 2 "needs 64 test images or more, got 10" modes --data synthetic --limit 10
+
+refuses 2 "--warmup: 1e.300 epochs of warm-up do not fit" train "${quick[@]}" --warmup 1e300 --out warmup
+refuses 2 "--data: must not be empty" train --data ''
+refuses 2 "--out: must not be empty" train "${quick[@]}" --out ''
+holds 'wrong usage leaves no run folder' [ ! -e warmup ]
 
 # Data: 3
 record=3073 records=10000
@@ -91,6 +96,12 @@ refuses 4 'file/run: cannot make this folder' train "${quick[@]}" --out file/run
 refuses 4 '/proc/norma: cannot make this folder' train "${quick[@]}" --out /proc/norma
 refuses 4 'file: cannot make this folder' train "${quick[@]}" --out file
 
+mkdir used && touch used/notes
+refuses 4 'used: must be a new or an empty folder' train "${quick[@]}" --out used
+checks=$((checks + 1))
+"$norma" summary >/dev/full 2>err
+[ $? = 4 ] || fail 'a full disk behind stdout: exit code 4'
+
 # A run: one table row an epoch, no control characters when piped, metrics.csv, config.json
 "$norma" train "${quick[@]}" --out run >out 2>err
 holds 'train: exit code 0' [ $? = 0 ]
@@ -118,6 +129,9 @@ holds 'another seed gives others' [ "$(results one)" != "$(results other)" ]
 # Divergence: 5, with what there was before it
 refuses 5 'diverged: the loss was (nan|-nan|inf) at step [0-9]+ of epoch [12] .*try a smaller --lr' \
   train "${quick[@]}" --norm none --lr 1e20 --schedule constant --out wild
+refuses 5 'diverged: the loss was (nan|inf) on the test images at the end of epoch 1' \
+  train --data synthetic --model small --limit 100 --epochs 1 --lr 1e30 --out wilder
+refuses 5 'diverged: the loss was' modes --data synthetic --limit 100 --epochs 1 --lr 1e30
 holds 'diverged: metrics are there' grep -q '^epoch,' wild/metrics.csv
 
 # compare goes on when one run diverges, modes shows that eval() does not look at the neighbours
@@ -125,6 +139,7 @@ holds 'diverged: metrics are there' grep -q '^epoch,' wild/metrics.csv
 holds 'compare: exit code 0' [ $? = 0 ]
 holds 'compare: four runs' [ "$(grep -cE '^(batch|none) ' out)" = 4 ]
 holds 'compare: says where a run diverged' grep -qE '^none .*diverged: the loss was .* at step' out
+holds 'compare: config holds both norms' grep -q '"none"' compared/config.json
 holds 'compare: csv' [ "$(wc -l <compared/compare.csv)" = 5 ]
 "$norma" modes "${quick[@]}" >out 2>err
 holds 'modes: exit code 0' [ $? = 0 ]

@@ -86,8 +86,12 @@ MUTANTS = [
     ("the counter stands still", "  num_batches_tracked_.pixels() += 1;\n", ""),
     ("the cumulative average ignores the count", "value_or(1 / static_cast<double>(num_batches_tracked_.item()))",
      "value_or(0.1)"),
-    ("evaluation updates the statistics", "if (training() && options_.track_running_stats) update_running_stats",
-     "if (options_.track_running_stats) update_running_stats"),
+    ("evaluation updates the statistics", "    return batch_norm_eval(x, running, weight_, bias_, options_.eps);",
+     "    if (options_.track_running_stats && x.size() > 0) update_running_stats(channel_stats(x), 2);\n"
+     "    return batch_norm_eval(x, running, weight_, bias_, options_.eps);"),
+    ("evaluation counts its batches", "    return batch_norm_eval(x, running, weight_, bias_, options_.eps);",
+     "    if (options_.track_running_stats && x.size() > 0) num_batches_tracked_.pixels() += 1;\n"
+     "    return batch_norm_eval(x, running, weight_, bias_, options_.eps);"),
     ("evaluation uses the batch", "const bool use_batch = training() || !options_.track_running_stats;",
      "const bool use_batch = true;"),
     ("training uses the running statistics", "const bool use_batch = training() || !options_.track_running_stats;",

@@ -1,6 +1,8 @@
 // norma compare: the same network with and without batch norm, over several learning rates.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "apps/norma/models.h"
 #include "apps/norma/progress.h"
 #include "apps/norma/run_folder.h"
@@ -22,19 +24,21 @@ Outcome run(const DataSets& datasets, const Options& options) {
   for (Index epoch = 0; epoch < options.epochs; ++epoch) {
     ProgressBar bar(fmt::format("{} {:g}, epoch {}", options.norm, options.lr, epoch + 1));
     const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { bar.show(p); });
-    outcome.train = result.train;
+    if (result.images > 0) outcome.train = result.train;
     outcome.divergence = result.divergence;
-    if (result.divergence) break;
+    if (result.divergence) return outcome;
   }
   outcome.test = training.test();
+  outcome.divergence = training.divergence(outcome.test, options.epochs - 1);
   return outcome;
 }
 
 }  // namespace
 
 int compare(const Options& options, const std::vector<double>& learning_rates) {
+  check_together(options);
   const DataSets datasets = open_datasets(options.data, options.limit);
-  const RunFolder folder("compare", options, datasets.description);
+  const RunFolder folder("compare", options, datasets.description, {{"lr", learning_rates}, {"norm", norm_names()}});
   LineFile csv = folder.file("compare.csv");
   csv.add("norm,lr,train_loss,train_acc,test_loss,test_acc,diverged_epoch,diverged_step");
 
@@ -51,12 +55,12 @@ int compare(const Options& options, const std::vector<double>& learning_rates) {
       arm.lr = lr;
       arm.norm = norm;
       const Outcome o = run(datasets, arm);
-      fmt::print("{:6}  {:7.4g}  {:10.4f}  {:8.2f}%  {:9.4f}  {:7.2f}%  {}\n", norm, lr, o.train.loss,
-                 100 * o.train.accuracy, o.test.loss, 100 * o.test.accuracy,
+      fmt::print("{:6}  {:7.4g}  {:>10}  {:8.2f}%  {:>9}  {:7.2f}%  {}\n", norm, lr, loss_text(o.train.loss),
+                 100 * o.train.accuracy, loss_text(o.test.loss), 100 * o.test.accuracy,
                  o.divergence ? o.divergence->sentence() : "");
       const std::string place = o.divergence ? fmt::format("{},{}", o.divergence->epoch, o.divergence->step) : ",";
-      csv.add(fmt::format("{},{:g},{:.9g},{:.6f},{:.9g},{:.6f},{}", norm, lr, o.train.loss, o.train.accuracy,
-                          o.test.loss, o.test.accuracy, place));
+      csv.add(fmt::format("{},{:g},{:.9g},{:.6f},{:.9g},{:.6f},{}", norm, lr, std::abs(o.train.loss), o.train.accuracy,
+                          std::abs(o.test.loss), o.test.accuracy, place));
     }
   return kDone;
 }

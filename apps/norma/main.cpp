@@ -11,7 +11,7 @@ using namespace norma;
 namespace {
 
 constexpr const char* kFooter =
-    "Exit codes: 0 done, 2 wrong usage, 3 data missing or damaged, 4 a run's files cannot be written, "
+    "Exit codes: 0 done, 2 wrong usage or out of memory, 3 data missing or damaged, 4 a run's files cannot be written, "
     "5 training diverged.\nEvery verb has --help.";
 
 /// The command line. Every verb has options of its own, so that defaults may differ.
@@ -63,12 +63,15 @@ struct CommandLine {
 
   int run() const {
     const std::string name = chosen_verb();
-    for (const Options* o : {&train_options, &compare_options, &modes_options})
-      if (o->threads > 0) omp_set_num_threads(o->threads);
-    if (name == "train") return train(train_options);
-    if (name == "compare") return compare(compare_options, learning_rates);
-    if (name == "modes") return modes(modes_options);
+    if (name == "train") return train(with_threads(train_options));
+    if (name == "compare") return compare(with_threads(compare_options), learning_rates);
+    if (name == "modes") return modes(with_threads(modes_options));
     return summary(summary_options);
+  }
+
+  static const Options& with_threads(const Options& options) {
+    if (options.threads > 0) omp_set_num_threads(options.threads);
+    return options;
   }
 };
 
@@ -93,7 +96,9 @@ int main(int argc, char** argv) {
   }
   const std::string verb = line.chosen_verb();
   try {
-    return line.run();
+    const int code = line.run();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout)) return fail(verb, "stdout: writing failed", kFiles);
+    return code;
   } catch (const DataError& error) {
     return fail(verb, error.what(), kData);
   } catch (const FileError& error) {

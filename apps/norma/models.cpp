@@ -40,6 +40,32 @@ Sequential layers_of(const std::string& name, bool batch_norm, const Shape& imag
   return Sequential(Flatten(), Linear(channels * images[2] * images[3], classes));
 }
 
+Sequential with_batch_norm(const std::string& name, const Shape& images, Index classes, std::uint64_t seed) {
+  Sequential net = layers_of(name, true, images, classes);
+  initialize(net, seed);
+  for (const auto& [child, layer] : net.children())
+    if (const auto* conv = dynamic_cast<const Conv2d*>(layer.get()))
+      kaiming_normal(conv->parameters().front(), Random({seed, 1000 + std::stoull(child)}));
+  return net;
+}
+
+/// Parameters of the layers that have a weight matrix or filters, layer by layer.
+std::vector<std::vector<Tensor>> weighted_layers(const Sequential& net) {
+  std::vector<std::vector<Tensor>> found;
+  for (const auto& [name, layer] : net.children())
+    if (const std::vector<Tensor> own = layer->parameters(); !own.empty() && own.front().rank() >= 2)
+      found.push_back(own);
+  return found;
+}
+
+/// A comparison begins with the same weights: those of `from`, layer by layer. What `from` does not have (the biases of
+/// convolutions) stays as it is.
+void copy_weights(const Sequential& from, const Sequential& to) {
+  const auto source = weighted_layers(from), target = weighted_layers(to);
+  for (std::size_t i = 0; i < source.size(); ++i)
+    for (std::size_t k = 0; k < source[i].size(); ++k) Tensor(target[i][k]).rows() = source[i][k].rows();
+}
+
 }  // namespace
 
 const std::vector<std::string>& model_names() {
@@ -55,12 +81,12 @@ const std::vector<std::string>& norm_names() {
 Sequential make_model(const std::string& name, const std::string& norm, const Shape& images, Index classes,
                       std::uint64_t seed) {
   check(norm == "batch" || norm == "none", "norm: '", norm, "' is none of batch, none");
-  Sequential net = layers_of(name, norm == "batch", images, classes);
-  initialize(net, seed);
-  for (const auto& [child, layer] : net.children())
-    if (const auto* conv = dynamic_cast<const Conv2d*>(layer.get()))
-      kaiming_normal(conv->parameters().front(), Random({seed, 1000 + std::stoull(child)}));
-  return net;
+  Sequential net = with_batch_norm(name, images, classes, seed);
+  if (norm == "batch") return net;
+  Sequential plain = layers_of(name, false, images, classes);
+  initialize(plain, seed);
+  copy_weights(net, plain);
+  return plain;
 }
 
 }  // namespace norma

@@ -18,6 +18,7 @@ const std::vector<std::string>& norm_names();
 ///   small   four 3x3 convolutions, 16 to 64 channels, three poolings; trains six times as fast
 ///   linear  a single Linear: what can be learnt without any convolution
 /// norm "batch" puts a BatchNorm2d behind every convolution, which then has no bias: batch norm would subtract it again.
+/// For equal seeds all other parameters are the same with and without it.
 Sequential make_model(const std::string& name, const std::string& norm, const Shape& images, Index classes,
                       std::uint64_t seed);
 

@@ -138,13 +138,16 @@ void show_approach(const Lab& lab) {
   fmt::print(
       "2. Running statistics approach the batches'\n\n"
       "The running averages are reset (mean 0, variance 1) and batches of {} go through in train(), the weights\n"
-      "unchanged. Left of the start: its weight 0.9^k in the averages, and the measured distance of the running\n"
-      "means from those after training, as a part of that at the start.\n\n",
+      "unchanged. After k of them the start still has the weight 0.9^k (momentum is 0.1). Beside it, measured: how\n"
+      "far the running means are from those after training, as a fraction of the distance at the start.\n\n",
       lab.options.batch_size);
-  fmt::print("batches k    0.9^k   distance left   accuracy in eval()\n");
+  fmt::print("batches k    0.9^k        distance   accuracy in eval()\n");
   const NoGrad values_only;
   const KeepBuffers trained(lab.model);
-  DataLoader batches(lab.datasets.train, {.batch_size = lab.options.batch_size, .shuffle = true, .seed = 1});
+  DataLoader batches(lab.datasets.train, {.batch_size = lab.options.batch_size,
+                                          .shuffle = true,
+                                          .augment = lab.options.augment == "on",
+                                          .seed = 1});
   reset_running_stats(lab.model);
   const double at_start = distance(lab.model, trained);
   Index seen = 0;
@@ -174,8 +177,9 @@ void show_forgotten_eval(const Lab& lab) {
 }  // namespace
 
 int modes(const Options& options) {
-  const DataSets datasets = open_datasets(options.data, options.limit);
+  check_together(options);
   check(options.model != "linear", "--model: linear has no batch norm; take cnn or small");
+  const DataSets datasets = open_datasets(options.data, options.limit);
   check(datasets.test.size() >= 64, "--limit: modes needs 64 test images or more, got ", datasets.test.size());
   Sequential model = make_model(options.model, "batch", datasets.image_shape(), datasets.classes(),
                                 static_cast<std::uint64_t>(options.seed));
@@ -185,12 +189,11 @@ int modes(const Options& options) {
   for (Index epoch = 0; epoch < options.epochs; ++epoch) {
     ProgressBar bar(fmt::format("epoch {}", epoch + 1));
     const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { bar.show(p); });
-    if (result.divergence) {
-      fmt::print(stderr, "norma modes: {}; try a smaller --lr\n", result.divergence->sentence());
-      return kDiverged;
-    }
+    if (result.divergence) return report("modes", *result.divergence);
   }
-  fmt::print("done: {:.2f}% of the test images right\n\n", 100 * training.test().accuracy);
+  const Score test = training.test();
+  if (const auto divergence = training.divergence(test, options.epochs - 1)) return report("modes", *divergence);
+  fmt::print("done: {:.2f}% of the test images right\n\n", 100 * test.accuracy);
   const Lab lab{datasets, model, options};
   show_company(lab);
   show_approach(lab);

@@ -9,8 +9,12 @@
 namespace norma {
 
 double Options::warmup_epochs() const {
-  if (warmup >= 0) return warmup;
-  return schedule == "one-cycle" ? 0.3 * static_cast<double>(epochs) : 0;
+  return warmup.value_or(schedule == "one-cycle" ? 0.3 * static_cast<double>(epochs) : 0);
+}
+
+void check_together(const Options& o) {
+  check(o.warmup_epochs() <= static_cast<double>(o.epochs), "--warmup: ", o.warmup_epochs(),
+        " epochs of warm-up do not fit ", o.epochs, " epochs");
 }
 
 CLI::Validator finite_number(bool zero_allowed) {
@@ -35,6 +39,20 @@ CLI::Validator at_least(Index least) {
   return CLI::Validator(validate, "N");
 }
 
+/// A part of a whole.
+CLI::Validator fraction() {
+  const auto validate = [](const std::string& text) -> std::string {
+    double value = 0;
+    if (CLI::detail::lexical_cast(text, value) && value >= 0 && value <= 1) return "";
+    return join("must lie in [0,1], got '", text, "'");
+  };
+  return CLI::Validator(validate, "X");
+}
+
+CLI::Validator not_empty() {
+  return CLI::Validator([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
+}
+
 /// One of a list of names.
 CLI::Validator one_of(const std::vector<std::string>& names) {
   std::string list;
@@ -57,6 +75,7 @@ void add_data_options(CLI::App& verb, Options& o) {
   verb.add_option("--data", o.data,
                   "Folder in CIFAR-10's binary format, or 'synthetic'. Without it: $NORMA_DATA, else "
                   "datasets/cifar-10-batches-bin, else synthetic")
+      ->check(not_empty())
       ->option_text("DIR|synthetic");
   add(verb, "--limit", o.limit, "Use only the first N training and the first N test images; 0 for all", at_least(0));
 }
@@ -80,7 +99,7 @@ void add_training_options(CLI::App& verb, Options& o) {
   verb.add_option("--warmup", o.warmup, "Epochs in which the rate rises; default 0.3 of all for one-cycle, else 0")
       ->check(finite_number(true))
       ->option_text("X");
-  add(verb, "--label-smoothing", o.label_smoothing, "Part of the target spread over all classes", finite_number(true));
+  add(verb, "--label-smoothing", o.label_smoothing, "Part of the target spread over all classes", fraction());
   add(verb, "--augment", o.augment, "Random crops and mirror images", one_of({"on", "off"}));
   add(verb, "--seed", o.seed, "Seed of weights, order and augmentation", at_least(0));
   verb.add_option("--threads", o.threads, "Threads; default one a processor. The result does not depend on it")
@@ -90,6 +109,7 @@ void add_training_options(CLI::App& verb, Options& o) {
 
 void add_out_option(CLI::App& verb, Options& o) {
   verb.add_option("--out", o.out, "Run folder to make; default runs/" + verb.get_name() + "-001, -002, ...")
+      ->check(not_empty())
       ->option_text("DIR");
 }
 

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <optional>
 #include <string>
 
 #include "core/types.h"
@@ -16,7 +17,8 @@ struct Options {
   std::string data, model = "cnn", norm = "batch", schedule = "one-cycle", augment = "on", out;
   Index epochs = 10, batch_size = 128, limit = 0, seed = 0;
   int threads = 0;  // 0: as many as there are processors
-  double lr = 0.2, momentum = 0.9, weight_decay = 5e-4, label_smoothing = 0.05, warmup = -1;
+  double lr = 0.2, momentum = 0.9, weight_decay = 5e-4, label_smoothing = 0.05;
+  std::optional<double> warmup;
 
   /// Epochs of warm-up: as given, else 0.3 of all for one-cycle, 0 for the others.
   double warmup_epochs() const;
@@ -31,6 +33,9 @@ void add_out_option(CLI::App& verb, Options& options);        // --out
 
 /// A number that is finite and above 0 (or, if allowed, 0).
 CLI::Validator finite_number(bool zero_allowed);
+
+/// Throws Error where options that are right by themselves do not fit together.
+void check_together(const Options& options);
 
 // The verbs. Each returns an exit code.
 int train(const Options& options);

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <omp.h>
 
-#include <nlohmann/json.hpp>
-
 namespace norma {
 namespace {
 
@@ -29,9 +27,12 @@ fs::path next_free(const std::string& verb) {
 fs::path chosen(const std::string& verb, const std::string& out) {
   if (out.empty()) return next_free(verb);
   const fs::path folder = fs::path(out) / "";  // with or without a slash at the end
-  make_folder(folder.parent_path());
-  if (fs::exists(folder / "config.json"))
+  if (make_folder(folder.parent_path())) return folder.parent_path();
+  std::error_code failed;
+  if (fs::exists(folder / "config.json", failed))
     throw FileError(out + ": already holds a run; name another folder with --out");
+  if (!fs::is_empty(folder, failed) || failed)
+    throw FileError(out + ": must be a new or an empty folder; name another with --out");
   return folder.parent_path();
 }
 
@@ -46,26 +47,28 @@ void LineFile::add(const std::string& line) {
   if (!out_) throw FileError(path_.string() + ": writing failed (is the disk full?)");
 }
 
-RunFolder::RunFolder(const std::string& verb, const Options& o, const std::string& data_description)
+RunFolder::RunFolder(const std::string& verb, const Options& o, const std::string& data_description,
+                     const nlohmann::ordered_json& instead)
     : path_(chosen(verb, o.out)) {
-  const nlohmann::ordered_json config{{"norma", NORMA_VERSION},
-                                      {"verb", verb},
-                                      {"data", data_description},
-                                      {"model", o.model},
-                                      {"norm", o.norm},
-                                      {"epochs", o.epochs},
-                                      {"batch_size", o.batch_size},
-                                      {"lr", o.lr},
-                                      {"momentum", o.momentum},
-                                      {"weight_decay", o.weight_decay},
-                                      {"label_smoothing", o.label_smoothing},
-                                      {"schedule", o.schedule},
-                                      {"warmup_epochs", o.warmup_epochs()},
-                                      {"augment", o.augment == "on"},
-                                      {"limit", o.limit},
-                                      {"seed", o.seed},
-                                      {"threads", omp_get_max_threads()}};
-  file("config.json").add(config.dump(2));
+  nlohmann::ordered_json config{{"norma", NORMA_VERSION},
+                                {"verb", verb},
+                                {"data", data_description},
+                                {"model", o.model},
+                                {"norm", o.norm},
+                                {"epochs", o.epochs},
+                                {"batch_size", o.batch_size},
+                                {"lr", o.lr},
+                                {"momentum", o.momentum},
+                                {"weight_decay", o.weight_decay},
+                                {"label_smoothing", o.label_smoothing},
+                                {"schedule", o.schedule},
+                                {"warmup_epochs", o.warmup_epochs()},
+                                {"augment", o.augment == "on"},
+                                {"limit", o.limit},
+                                {"seed", o.seed},
+                                {"threads", omp_get_max_threads()}};
+  config.update(instead);
+  file("config.json").add(config.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 }  // namespace norma

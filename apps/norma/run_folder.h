@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "apps/norma/options.h"
@@ -30,8 +31,10 @@ class LineFile {
 class RunFolder {
  public:
   /// Makes options.out, or the first free runs/VERB-001, -002, ..., and writes config.json into it: every option after
-  /// defaults, the data used, the version. Throws FileError.
-  RunFolder(const std::string& verb, const Options& options, const std::string& data_description);
+  /// defaults, the data used, the version; entries of `instead` replace those of the same name. Throws FileError, also
+  /// for a folder that is not empty.
+  RunFolder(const std::string& verb, const Options& options, const std::string& data_description,
+            const nlohmann::ordered_json& instead = nlohmann::ordered_json::object());
 
   const std::filesystem::path& path() const { return path_; }
   LineFile file(const std::string& name) const { return LineFile(path_ / name); }

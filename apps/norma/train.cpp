@@ -21,6 +21,7 @@ Index count(const std::vector<Tensor>& parameters) {
 }  // namespace
 
 int train(const Options& options) {
+  check_together(options);
   const DataSets datasets = open_datasets(options.data, options.limit);
   Sequential model = make_model(options.model, options.norm, datasets.image_shape(), datasets.classes(),
                                 static_cast<std::uint64_t>(options.seed));
@@ -40,17 +41,14 @@ int train(const Options& options) {
     std::optional<ProgressBar> bar(fmt::format("epoch {:3}", epoch + 1));
     const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { bar->show(p); });
     bar.reset();
-    if (result.divergence) {
-      std::fflush(stdout);
-      fmt::print(stderr, "norma train: {}; try a smaller --lr\n", result.divergence->sentence());
-      return kDiverged;
-    }
-    const Score test = training.test();
+    const Score test = result.divergence ? Score{} : training.test();
+    const auto divergence = result.divergence ? result.divergence : training.divergence(test, epoch);
+    if (divergence) return report("train", *divergence);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const double speed = static_cast<double>(result.images) / result.seconds;
-    fmt::print("{:5}  {:8.5f}  {:10.4f}  {:8.2f}%  {:9.4f}  {:7.2f}%  {:8.0f}  {:8.1f}\n", epoch + 1,
-               training.learning_rate(), result.train.loss, 100 * result.train.accuracy, test.loss, 100 * test.accuracy,
-               speed, seconds);
+    fmt::print("{:5}  {:8.5f}  {:>10}  {:8.2f}%  {:>9}  {:7.2f}%  {:8.0f}  {:8.1f}\n", epoch + 1,
+               training.learning_rate(), loss_text(result.train.loss), 100 * result.train.accuracy,
+               loss_text(test.loss), 100 * test.accuracy, speed, seconds);
     metrics.add(fmt::format("{},{:.9g},{:.9g},{:.6f},{:.9g},{:.6f},{:.1f},{:.3f}", epoch + 1, training.learning_rate(),
                             result.train.loss, result.train.accuracy, test.loss, test.accuracy, speed, seconds));
   }

@@ -24,7 +24,6 @@ LoaderOptions test_order(const DataSets& datasets) {
 ScheduleOptions schedule_for(const Options& o, Index steps_an_epoch) {
   const Index steps = o.epochs * steps_an_epoch;
   const auto warmup = static_cast<Index>(std::lround(o.warmup_epochs() * static_cast<double>(steps_an_epoch)));
-  check(warmup <= steps, "--warmup: ", o.warmup_epochs(), " epochs of warm-up do not fit ", o.epochs, " epochs");
   return {.name = o.schedule,
           .peak = o.lr,
           .steps = steps,
@@ -42,9 +41,21 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
+std::string loss_text(double loss) {
+  if (std::isnan(loss)) return "nan";
+  return std::abs(loss) < 1e5 ? fmt::format("{:.4f}", loss) : fmt::format("{:.3g}", loss);
+}
+
 std::string Divergence::sentence() const {
-  return fmt::format("diverged: the loss was {} at step {} of epoch {} (learning rate {:.4g})", loss, step, epoch,
+  const std::string place = step > 0 ? fmt::format("at step {}", step) : "on the test images at the end";
+  return fmt::format("diverged: the loss was {} {} of epoch {} (learning rate {:.4g})", loss_text(loss), place, epoch,
                      learning_rate);
+}
+
+int report(const char* command, const Divergence& divergence) {
+  std::fflush(stdout);
+  fmt::print(stderr, "norma {}: {}; try a smaller --lr\n", command, divergence.sentence());
+  return kDiverged;
 }
 
 Training::Training(Module& model, const DataSets& datasets, const Options& options)
@@ -93,6 +104,11 @@ EpochResult Training::train_epoch(Index epoch, const std::function<void(const Pr
 Score Training::test() {
   const EvalMode eval(model_);
   return evaluate(model_, test_loader_);
+}
+
+std::optional<Divergence> Training::divergence(const Score& test, Index epoch) const {
+  if (std::isfinite(test.loss)) return std::nullopt;
+  return Divergence{epoch + 1, 0, test.loss, learning_rate()};
 }
 
 Score evaluate(Module& model, DataLoader& loader) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <optional>
 
 #include "apps/norma/datasets.h"
@@ -12,18 +13,24 @@
 
 namespace norma {
 
-/// Mean loss and share of right answers, 0 to 1.
+/// Mean loss and share of right answers, 0 to 1; NaN where nothing was measured.
 struct Score {
-  double loss = 0, accuracy = 0;
+  double loss = std::numeric_limits<double>::quiet_NaN(), accuracy = std::numeric_limits<double>::quiet_NaN();
 };
+
+/// A loss for a table: "0.1234", "8.32e+27", "nan".
+std::string loss_text(double loss);
 
 /// Where and why a training stopped early.
 struct Divergence {
-  Index epoch, step;  // from 1
+  Index epoch, step;  // from 1; step 0: on the test images, after the epoch
   double loss, learning_rate;
 
   std::string sentence() const;
 };
+
+/// Prints the sentence on stderr for a command that ends with it; returns the exit code.
+int report(const char* command, const Divergence& divergence);
 
 /// What a progress display is told after every step.
 struct Progress {
@@ -49,6 +56,8 @@ class Training {
   EpochResult train_epoch(Index epoch, const std::function<void(const Progress&)>& on_step = {});
   /// Score on the test images, in evaluation mode; the mode is put back afterwards.
   Score test();
+  /// What a test score that is not finite says about the epoch (from 0) before it.
+  std::optional<Divergence> divergence(const Score& test, Index epoch) const;
   double learning_rate() const { return optimizer_.learning_rate(); }
 
  private:
@@ -62,7 +71,7 @@ class Training {
 /// Score of the model as it is (train or eval mode) on all images of a loader, without label smoothing.
 Score evaluate(Module& model, DataLoader& loader);
 
-/// Puts a module into evaluation mode while it is alive, then back into the mode it was in.
+/// Puts a module into evaluation mode while it is alive, then back, its children with it, into the mode it was in.
 class EvalMode {
  public:
   explicit EvalMode(Module& module) : module_(module), before_(module.training()) { module.eval(); }
