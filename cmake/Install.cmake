@@ -4,7 +4,6 @@
 if(NOT PROJECT_IS_TOP_LEVEL)
   return()
 endif()
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 get_property(targets GLOBAL PROPERTY norma_installed)
