@@ -1,7 +1,7 @@
+include(GNUInstallDirs)  # before the targets: they name the folder their headers are installed in
+
 # norma_library(core SOURCES ... DEPENDS ...) makes norma_core from the files of core/, and norma_core_double from the
 # same files with Real = double.
-include(GNUInstallDirs)
-
 function(norma_library folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
   list(TRANSFORM arg_SOURCES PREPEND ${folder}/)

@@ -15,3 +15,10 @@ foreach(mode subdirectory package)
     -D COMPILER=${CMAKE_CXX_COMPILER} -D FLAGS=${CMAKE_CXX_FLAGS})
   set_tests_properties(consumer.${mode} PROPERTIES TIMEOUT 600)
 endforeach()
+
+# mutants.py itself takes minutes; this only keeps its list in step with the code it mutates.
+find_program(NORMA_PYTHON python3)
+if(NORMA_PYTHON)
+  add_test(NAME source.mutants_apply COMMAND ${NORMA_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/mutants.py --list)
+  set_tests_properties(source.mutants_apply PROPERTIES LABELS source)
+endif()

@@ -27,7 +27,7 @@ MUTANTS = [
     ("dx without the dgamma term", "- mean_dy - n.x_hat(x, i) * mean_dy_x_hat)", "- mean_dy)"),
     ("dgamma term of dx without x_hat", "- n.x_hat(x, i) * mean_dy_x_hat", "- mean_dy_x_hat"),
     ("dgamma term of dx added", "- n.x_hat(x, i) * mean_dy_x_hat", "+ n.x_hat(x, i) * mean_dy_x_hat"),
-    ("dx without dy itself", "weight * (dy.row(i) - mean_dy", "weight * (-mean_dy"),
+    ("dx without dy itself", "gamma_inv_std * (dy.row(i) - mean_dy", "gamma_inv_std * (-mean_dy"),
     ("dx without gamma", "row_or(gamma, channels, 1) * n.inv_std", "n.inv_std"),
     ("dx without inv_std", "row_or(gamma, channels, 1) * n.inv_std", "row_or(gamma, channels, 1)"),
     ("dx with gamma twice", "row_or(gamma, channels, 1) * n.inv_std",
@@ -71,7 +71,7 @@ MUTANTS = [
     ("merge forgets the count", "  all.count = count;\n", ""),
     ("a tile forgets its second row", "Index i = first + 1; i < first + n", "Index i = first + 2; i < first + n"),
     ("a tile's mean without its origin", "origin.cast<double>() + shift,", "shift,"),
-    ("a tile's squares not taken about its mean", "(squares - count * shift.square()).max(0)", "squares"),
+    ("a tile's squares not taken about its mean", "not_negative(squares - count * shift.square())", "squares"),
     ("a tile's sums around zero, not its first row", "const Row origin = x.row(first);",
      "const Row origin = Row::Zero(x.cols());"),
     # The layer.
@@ -107,7 +107,7 @@ MUTANTS = [
     ("the running variance starts at 0", 'buffer("running_var", Tensor::full({num_features}, 1))',
      'buffer("running_var", Tensor::full({num_features}, 0))'),
     ("reset leaves the counter", "  num_batches_tracked_.pixels().setZero();\n", ""),
-    ("eps = 0 is accepted", "options.eps > 0 &&", "options.eps >= 0 &&"),
+    ("eps = 0 is accepted", "check(usable(options.eps),", "check(options.eps >= 0,"),
     ("negative momentum is accepted", "(*options.momentum >= 0 && *options.momentum <= 1)", "(*options.momentum <= 1)"),
 ]
 
