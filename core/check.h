@@ -12,6 +12,11 @@ struct Error : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
+/// Thrown where a NaN or an infinity would enter state that outlives the call.
+struct NonFiniteError : Error {
+  using Error::Error;
+};
+
 /// Puts the printed form of all parts into one string: join("x ", shape) is "x (2,3)".
 template <class... Parts>
 std::string join(const Parts&... parts) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <type_traits>
 #include <vector>
 
 #include "core/types.h"
@@ -44,15 +45,15 @@ void parallel_rows(Index rows, const Body& body) {
   parallel_blocks(rows, kBlockRows, [&](Index first, Index n, Index) { body(first, n); });
 }
 
-/// Sum over all rows of a rows x columns matrix given in blocks: block(first, n) returns a Row, the column sums of rows
-/// [first, first + n). Short sums in Real, their sum in double: rounding stays near that of 1024 additions.
+/// Sum over all rows of a rows x columns matrix given in blocks: block(first, n) returns the column sums of rows
+/// [first, first + n), as a Row (rounding then stays near that of 1024 additions) or a DoubleRow; they are added in double.
 template <class Block>
 DoubleRow column_sum(Index rows, Index columns, const Block& block) {
-  std::vector<Row> partial(static_cast<std::size_t>(blocks_of(rows, kBlockRows)));
+  std::vector<std::invoke_result_t<Block, Index, Index>> partial(static_cast<std::size_t>(blocks_of(rows, kBlockRows)));
   parallel_blocks(rows, kBlockRows,
                   [&](Index first, Index n, Index b) { partial[static_cast<std::size_t>(b)] = block(first, n); });
   DoubleRow sum = DoubleRow::Zero(columns);
-  for (const Row& part : partial) sum += part.cast<double>();
+  for (const auto& part : partial) sum += part.template cast<double>();
   return sum;
 }
 

@@ -1,20 +1,12 @@
-// BatchNorm2d: batch normalisation. The derivation is in batch_norm.cpp.
+// BatchNorm2d and BatchNorm1d: batch normalisation. The derivation is in batch_norm.cpp.
 #pragma once
 
 #include <optional>
 
+#include "layers/channel_stats.h"
 #include "layers/module.h"
 
 namespace norma {
-
-/// Mean and biased variance (divided by m, not m-1) of every channel, kept in double.
-struct ChannelStats {
-  DoubleRow mean, variance;
-};
-
-/// Statistics over the m = N*H*W pixels of x, (N,C,H,W) or (N,C). Throws Error if m is 0.
-/// One pass over memory; a constant channel has exactly its value as mean and exactly 0 as variance.
-ChannelStats channel_stats(const Tensor& x);
 
 /// y = (x - mean) / sqrt(variance + eps) * gamma + beta, channel by channel, where `of_x` = channel_stats(x): the
 /// gradient takes into account that mean and variance depend on x. gamma, beta: (C), or not defined for 1 and 0.
@@ -24,7 +16,13 @@ Tensor batch_norm_train(const Tensor& x, const ChannelStats& of_x, const Tensor&
 /// The same with given statistics, which are constants for the gradient (running averages, when evaluating).
 Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor& gamma, const Tensor& beta, double eps);
 
-/// PyTorch's five arguments (the first, num_features, stands before them).
+/// What to do with a batch that holds NaN or infinity and so would spoil the running statistics for ever.
+enum class NonFinite {
+  error,   // throw NonFiniteError; nothing changes
+  ignore,  // normalise it as it is, but keep it out of the running statistics and the counter
+};
+
+/// PyTorch's five arguments (the first, num_features, stands before them) and one of Norma's own.
 struct BatchNormOptions {
   /// Added to the variance under the root; > 0.
   double eps = 1e-5;
@@ -36,30 +34,68 @@ struct BatchNormOptions {
   /// Whether there are buffers "running_mean" (0), "running_var" (1) and "num_batches_tracked" (0). Without them the
   /// layer normalises with the batch's statistics in both modes.
   bool track_running_stats = true;
+  NonFinite non_finite = NonFinite::error;
 };
 
-/// Normalises every channel of an image batch (N,C,H,W). Semantics, names and defaults are torch.nn.BatchNorm2d's:
-///   train(): with the batch's mean and biased variance; then the running averages take
+/// What BatchNorm2d and BatchNorm1d have in common. Semantics, names and defaults are torch.nn.BatchNorm2d's:
+///   train(): normalises with the batch's mean and biased variance; then the running averages take
 ///            running = (1 - momentum) * running + momentum * batch, the variance being the unbiased one, m/(m-1) as large.
-///   eval():  with the running averages: a row of the output depends on its own image alone.
+///   eval():  normalises with the running averages: a row of the output depends on its own image alone.
 /// Batch statistics need m = N*H*W > 1. An empty batch gives an empty result and changes nothing (PyTorch would count it).
-/// Throws Error, before any state changes, for wrong shapes and for m = 1.
-class BatchNorm2d : public Module {
+/// Throws Error, before any state changes, for wrong shapes and for m = 1, and NonFiniteError: see NonFinite.
+/// A convolution before it needs no bias: the mean takes it away again, and its gradient is 0.
+class BatchNorm : public Module {
  public:
-  explicit BatchNorm2d(Index num_features, BatchNormOptions options = {});
   Tensor forward(const Tensor& x) override;
-  /// Running averages and counter back to their start.
-  void reset_running_stats();
   void reset_parameters(Random) override;
   std::string describe() const override;
 
- private:
-  void update_running_stats(const ChannelStats& batch, double m);
+  /// Running averages and counter back to their start.
+  void reset_running_stats();
+  /// Fixes the layer whatever train() and eval() say, until freeze(false): it normalises with the running averages, these
+  /// stay, and weight and bias ask for no gradient. Throws Error for a layer without running statistics.
+  void freeze(bool on = true);
+  bool frozen() const { return frozen_; }
+  /// Running mean and variance. Throws Error for a layer without.
+  ChannelStats running_stats() const;
+  /// Takes the mean and unbiased variance of everything in `seen`, which came in `batches` batches: recalibrate().
+  void set_running_stats(const Moments& seen, Index batches);
+  /// From now on forward() adds the moments of its x to *into, which must outlive that; null ends it.
+  void report_moments(Moments* into) { report_into_ = into; }
+  const BatchNormOptions& options() const { return options_; }
 
+ protected:
+  /// `rank` of the x that is accepted: 4 for (N,C,H,W), 2 for (N,C).
+  BatchNorm(const char* name, int rank, Index num_features, BatchNormOptions options);
+  std::vector<Finding> own_lint() const override;
+
+ private:
+  bool uses_batch() const { return !frozen_ && (training() || !options_.track_running_stats); }
+  void update_running_stats(const ChannelStats& batch, double m);
+  double weight_of_start() const;
+
+  const char* name_;
+  int rank_;
   Index num_features_;
   BatchNormOptions options_;
   Tensor weight_, bias_;  // gamma, beta
   Tensor running_mean_, running_var_, num_batches_tracked_;
+  bool frozen_ = false, recalibrated_ = false;
+  Moments* report_into_ = nullptr;
+};
+
+/// Batch normalisation of images: x (N,C,H,W).
+class BatchNorm2d : public BatchNorm {
+ public:
+  explicit BatchNorm2d(Index num_features, BatchNormOptions options = {})
+      : BatchNorm("BatchNorm2d", 4, num_features, options) {}
+};
+
+/// Batch normalisation of rows of features: x (N,C).
+class BatchNorm1d : public BatchNorm {
+ public:
+  explicit BatchNorm1d(Index num_features, BatchNormOptions options = {})
+      : BatchNorm("BatchNorm1d", 2, num_features, options) {}
 };
 
 }  // namespace norma

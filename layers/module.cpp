@@ -2,7 +2,11 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iostream>
+#include <map>
+#include <mutex>
 #include <typeinfo>
 
 namespace norma {
@@ -28,6 +32,53 @@ NamedTensors Module::named_buffers() const {
   NamedTensors all;
   collect(
       *this, [](const Module& m) -> const NamedTensors& { return m.buffers_; }, "", all);
+  return all;
+}
+
+NamedTensors Module::state_dict() const {
+  NamedTensors all;
+  const auto parameters_then_buffers = [](const Module& m) {
+    NamedTensors own = m.parameters_;
+    own.insert(own.end(), m.buffers_.begin(), m.buffers_.end());
+    return own;
+  };
+  collect(*this, parameters_then_buffers, "", all);
+  return all;
+}
+
+void Module::load_state_dict(const NamedTensors& state) {
+  std::map<std::string, Tensor> given(state.begin(), state.end());
+  check(given.size() == state.size(), "load_state_dict: a name stands twice in the state");
+  NamedTensors own = state_dict();
+  for (const auto& [name, tensor] : own) {
+    if (name.ends_with("num_batches_tracked")) given.try_emplace(name, Tensor(tensor.shape()));
+    const auto found = given.find(name);
+    check(found != given.end(), "load_state_dict: ", name, " ", tensor.shape(), " is missing from the state");
+    check(found->second.shape() == tensor.shape(), "load_state_dict: ", name, " is ", tensor.shape(), " here and ",
+          found->second.shape(), " in the state");
+  }
+  for (const auto& [name, tensor] : state) {
+    const auto has_name = [&name = name](const auto& entry) { return entry.first == name; };
+    check(std::any_of(own.begin(), own.end(), has_name), "load_state_dict: ", name, " ", tensor.shape(),
+          " of the state is not known here");
+  }
+  for (auto& [name, tensor] : own) tensor.rows() = std::as_const(given.at(name)).rows();
+}
+
+Tensor Module::operator()(const Tensor& x) {
+  if (const std::vector<Finding> findings = lint(); !findings.empty()) {
+    static std::mutex one_at_a_time;  // eval() of one model on several threads changes nothing else
+    const std::lock_guard lock(one_at_a_time);
+    for (const auto& [code, text] : findings)
+      if (told_.insert(code).second) std::cerr << "norma: warning: " << text << " [" << code << "]\n";
+  }
+  return forward(x);
+}
+
+std::vector<Finding> Module::lint() const {
+  std::vector<Finding> all = own_lint();
+  for (const auto& [name, child] : children_)
+    for (auto& [code, text] : child->lint()) all.push_back({code, place_of(name, *child) + text});
   return all;
 }
 

@@ -13,6 +13,7 @@
 
 #include <concepts>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,11 @@
 #include "core/tensor.h"
 
 namespace norma {
+
+/// What is likely a mistake: a short code, and a sentence for people that names the layer.
+struct Finding {
+  std::string code, text;
+};
 
 /// Base of all layers and models, after torch.nn.Module. Movable, not copyable: parameters have one owner.
 class Module {
@@ -30,7 +36,10 @@ class Module {
   virtual ~Module() = default;
 
   virtual Tensor forward(const Tensor& x) = 0;
-  Tensor operator()(const Tensor& x) { return forward(x); }
+  /// forward(), and on stderr what lint() finds, each code once in the life of this module.
+  Tensor operator()(const Tensor& x);
+  /// What would likely be a mistake about modes, were forward() called now, here and in the children.
+  std::vector<Finding> lint() const;
 
   /// Every tensor to be trained, of this module and its children, in order of registration.
   std::vector<Tensor> parameters() const;
@@ -38,6 +47,12 @@ class Module {
   NamedTensors named_parameters() const;
   /// State that is saved but not trained: "3.running_mean".
   NamedTensors named_buffers() const;
+  /// Parameters and buffers by name, module by module as in PyTorch. Handles: clone() what shall stay.
+  NamedTensors state_dict() const;
+  /// Copies numbers of the same names into parameters and buffers. Throws Error, and changes nothing, for a name that is
+  /// missing or not known here and for a shape that differs. A num_batches_tracked that is missing is taken for 0:
+  /// files from before PyTorch 0.4.1 have none. Source: torch.nn.Module.load_state_dict(strict=True).
+  void load_state_dict(const NamedTensors& state);
   /// Direct children with their names, in order.
   const std::vector<std::pair<std::string, std::shared_ptr<Module>>>& children() const { return children_; }
 
@@ -55,6 +70,9 @@ class Module {
   virtual Index multiply_adds(const Shape& /*in*/, const Shape& /*out*/) const { return 0; }
 
  protected:
+  /// lint() of this module alone; the texts do not name it.
+  virtual std::vector<Finding> own_lint() const { return {}; }
+
   // Used in member initialisers; each returns the tensor it registers under `name`.
   Tensor parameter(std::string name, Tensor initial);
   Tensor buffer(std::string name, Tensor initial);
@@ -69,6 +87,12 @@ class Module {
   NamedTensors parameters_, buffers_;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
   bool training_ = true;
+  std::set<std::string> told_;  // codes of the findings that operator() has printed
 };
+
+/// "layer 3, BatchNorm2d(64): ", the beginning of what is said about a child.
+inline std::string place_of(const std::string& name, const Module& child) {
+  return join("layer ", name, ", ", child.describe(), ": ");
+}
 
 }  // namespace norma

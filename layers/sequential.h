@@ -29,8 +29,10 @@ class Sequential : public Module {
     for (const auto& [name, layer] : children()) {
       try {
         y = layer->forward(y);
+      } catch (const NonFiniteError& error) {
+        throw NonFiniteError(place_of(name, *layer) + error.what());
       } catch (const Error& error) {
-        throw Error(join("layer ", name, ", ", layer->describe(), ": ", error.what()));
+        throw Error(place_of(name, *layer) + error.what());
       }
     }
     return y;

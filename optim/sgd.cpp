@@ -29,7 +29,6 @@ SGD::SGD(const NamedTensors& parameters, SGDOptions options) : velocities_(param
   check_option("weight_decay", options.weight_decay);
   check(!options.nesterov || options.momentum > 0, "SGD: nesterov needs momentum > 0, got ", options.momentum);
   for (const auto& [name, tensor] : parameters) {
-    check(tensor.requires_grad(), "SGD: parameter ", name, " does not have requires_grad");
     names_.push_back(name);
     parameters_.push_back(tensor);
   }
@@ -46,11 +45,12 @@ void SGD::learning_rate(double lr) {
 
 void SGD::step() {
   for (std::size_t k = 0; k < parameters_.size(); ++k)
-    check(parameters_[k].grad().defined(), "SGD: parameter ", names_[k],
+    check(parameters_[k].grad().defined() || !parameters_[k].requires_grad(), "SGD: parameter ", names_[k],
           " has no gradient; was backward() called, and does the loss depend on it?");
   const auto lr = static_cast<Real>(options_.lr), momentum = static_cast<Real>(options_.momentum),
              weight_decay = static_cast<Real>(options_.weight_decay);
   for (std::size_t k = 0; k < parameters_.size(); ++k) {
+    if (!parameters_[k].requires_grad()) continue;  // frozen
     const bool first_step = !velocities_[k].defined();
     if (momentum > 0 && first_step) velocities_[k] = Tensor::empty(parameters_[k].shape());
     Real* p = parameters_[k].rows().data();

@@ -25,7 +25,8 @@ class SGD {
   SGD(const NamedTensors& parameters, SGDOptions options);
 
   void zero_grad();
-  /// Throws Error, naming the parameter and changing none, if one has received no gradient.
+  /// Parameters that ask for no gradient (frozen ones) stay as they are. Throws Error, naming the parameter and changing
+  /// none, if another one has received no gradient.
   void step();
   double learning_rate() const { return options_.lr; }
   void learning_rate(double lr);

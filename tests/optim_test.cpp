@@ -101,7 +101,6 @@ TEST(SGD, ChecksItsOptions) {
     expect_error([&] { SGD(p, {}).learning_rate(bad); }, {"SGD", "lr"});
   }
   expect_error([&] { SGD(p, {.nesterov = true}); }, {"SGD", "nesterov", "momentum"});
-  expect_error([] { SGD(std::vector<Tensor>{Tensor({4})}, {}); }, {"SGD", "requires_grad", "(4)"});
 }
 
 Schedule schedule(const std::string& name, Index steps, Index warmup) {
@@ -163,6 +162,15 @@ TEST(Schedule, Errors) {
   expect_error([] { Schedule({.every = 0}); }, {"schedule", "every"});
   for (const double bad : {-1.0, std::nan(""), HUGE_VAL})
     expect_error([&] { Schedule({.peak = bad}); }, {"learning rate"});
+}
+
+TEST(SGD, LeavesFrozenParametersAlone) {
+  const Tensor frozen = Tensor::full({2}, 1).requires_grad(false), trained = Tensor::full({2}, 1).requires_grad(true);
+  SGD optimizer({frozen, trained}, {.lr = 0.5, .momentum = 0.9, .weight_decay = 0.1});
+  sum(mul(trained, frozen)).backward();
+  optimizer.step();
+  EXPECT_EQ(to_doubles(frozen), (std::vector<double>{1, 1}));
+  EXPECT_LT(trained.to_values()[0], 1);
 }
 
 }  // namespace

@@ -1,0 +1,62 @@
+#include "layers/channel_stats.h"
+
+#include "core/parallel.h"
+
+namespace norma {
+
+void Moments::merge(const Moments& more) {
+  if (more.count == 0) return;
+  if (count == 0) {
+    *this = more;
+    return;
+  }
+  const double together = count + more.count;
+  const DoubleRow delta = more.mean - mean;
+  mean += delta * (more.count / together);
+  squares += more.squares + delta.square() * (count * more.count / together);
+  count = together;
+}
+
+ChannelStats Moments::stats() const {
+  check(count > 0, "channel_stats: an empty batch has no statistics");
+  return {mean, squares / count};
+}
+
+Moments moments_of_rows(const ConstArrayView& x, Index first, Index n) {
+  const Index channels = x.cols();
+  if (n == 0) return {0, DoubleRow::Zero(channels), DoubleRow::Zero(channels)};
+  const DoubleRow origin = x.row(first).cast<double>();
+  DoubleRow sum = DoubleRow::Zero(channels), sum_of_squares = DoubleRow::Zero(channels);
+  for (Index i = first + 1; i < first + n; ++i) {
+    const Real* row = x.row(i).data();
+#pragma omp simd
+    for (Index c = 0; c < channels; ++c) {
+      const double d = static_cast<double>(row[c]) - origin[c];
+      sum[c] += d;
+      sum_of_squares[c] += d * d;
+    }
+  }
+  const double count = static_cast<double>(n);
+  const DoubleRow shift = sum / count, squares = sum_of_squares - count * shift.square();
+  return {count, origin + shift, (squares < 0).select(0, squares)};  // rounding may leave -1e-20 for 0; NaN stays NaN
+}
+
+Moments channel_moments(const Tensor& x) {
+  check(x.rank() == 2 || x.rank() == 4, "channel_stats: x must be (N,C,H,W) or (N,C), got ", x.shape());
+  const ConstArrayView in = x.pixels();
+  std::vector<Moments> blocks(static_cast<std::size_t>(blocks_of(in.rows(), kBlockRows)));
+  parallel_blocks(in.rows(), kBlockRows, [&](Index first, Index n, Index block) {
+    blocks[static_cast<std::size_t>(block)] = moments_of_rows(in, first, n);
+  });
+  Moments all;
+  for (const Moments& block : blocks) all.merge(block);
+  return all;
+}
+
+ChannelStats channel_stats(const Tensor& x) {
+  const Moments all = channel_moments(x);
+  check(all.count > 0, "channel_stats: an empty batch has no statistics, got x ", x.shape());
+  return all.stats();
+}
+
+}  // namespace norma

@@ -1,0 +1,43 @@
+// Mean and variance of channels: what every normalisation layer begins with.
+//
+// Note [Stable in one pass]
+//   The textbook's one-pass formula, E[x^2] - E[x]^2, loses everything when the mean is large against the deviation: at
+//   mean/std = 10^4 float has no digit of the variance left. Here every block of at most 1024 rows is measured from its
+//   first row, with d = x - origin in double:
+//     mean = origin + sum d / n          squares = sum (x - mean)^2 = sum d^2 - (sum d)^2 / n
+//   and blocks are merged by Chan's formula. What the subtraction loses is bounded: the origin is itself one of the n
+//   numbers, so it lies at most sqrt(n) standard deviations from their mean, and sum d^2 is at most n + 1 times squares.
+//   Of the 53 bits of a double 10 can be lost; a float has 24. A constant channel has d = 0, hence exactly its value as
+//   mean and exactly 0 as variance. Sums of finite floats do not overflow a double.
+#pragma once
+
+#include "core/tensor.h"
+
+namespace norma {
+
+/// Mean and biased variance (divided by the count, not by count - 1) of every channel, kept in double.
+struct ChannelStats {
+  DoubleRow mean, variance;
+};
+
+/// Count, mean, and sum of squared distances from the mean, of the rows seen so far, channel by channel.
+struct Moments {
+  double count = 0;
+  DoubleRow mean, squares;
+
+  /// Adds the moments of further rows: Chan, Golub, LeVeque 1979, "Updating formulae", equation 2.1.
+  void merge(const Moments& more);
+  /// Throws Error if nothing has been seen.
+  ChannelStats stats() const;
+};
+
+/// Moments of a few rows, on this thread: Note [Stable in one pass]. No rows give a count of 0.
+Moments moments_of_rows(const ConstArrayView& x, Index first, Index n);
+
+/// Moments of all m = N*H*W pixels of x, (N,C,H,W) or (N,C), in blocks that threads share. One pass over memory.
+Moments channel_moments(const Tensor& x);
+
+/// Mean and variance of them. Throws Error if m is 0.
+ChannelStats channel_stats(const Tensor& x);
+
+}  // namespace norma
