@@ -11,12 +11,11 @@
 
 namespace norma {
 
-/// Sizes of a tensor of rank 0 (a scalar), 1 (C), 2 (N,C) or 4 (N,C,H,W). Sizes may be 0 (an empty batch).
-/// Rank 3 does not exist: it could not say which of its sizes is the channel (Note [Storage order], core/tensor.h).
+/// Sizes of a tensor of rank 0 (a scalar), 1 (C), 2 (N,C), 3 (C,H,W) or 4 (N,C,H,W). Sizes may be 0 (an empty batch).
 class Shape {
  public:
   Shape(std::initializer_list<Index> sizes) : rank_(static_cast<int>(sizes.size())) {
-    check(rank_ <= 2 || rank_ == 4, "Shape: rank must be 0, 1, 2 or 4, got ", rank_, " sizes");
+    check(rank_ <= 4, "Shape: rank must be 0 to 4, got ", rank_, " sizes");
     std::size_t filled = 0;
     for (Index size : sizes) {
       check(size >= 0, "Shape: size ", filled, " must not be negative, got ", size);

@@ -7,12 +7,16 @@
 namespace norma {
 namespace {
 
+/// (C,H,W) as a batch of one.
+Shape as_batch(const Shape& s) { return s.rank() == 3 ? Shape{1, s[0], s[1], s[2]} : s; }
+
 /// Note [Storage order]: where logical element (n,c,h,w) of an (N,C,H,W) tensor lies.
 Index offset(const Shape& s, Index n, Index c, Index h, Index w) { return ((n * s[2] + h) * s[3] + w) * s[1] + c; }
 
 /// Calls visit(logical position, storage position) for every element.
 template <class Visit>
-void for_each_element(const Shape& s, Visit visit) {
+void for_each_element(const Shape& shape, Visit visit) {
+  const Shape s = as_batch(shape);
   if (s.rank() < 4) {
     for (Index i = 0; i < s.size(); ++i) visit(i, i);
     return;
@@ -28,7 +32,8 @@ struct MatrixSize {
   Index rows, columns;
 };
 
-MatrixSize pixels_size(const Shape& s) {
+MatrixSize pixels_size(const Shape& shape) {
+  const Shape s = as_batch(shape);
   switch (s.rank()) {
     case 0: return {1, 1};
     case 1: return {1, s[0]};
@@ -37,7 +42,8 @@ MatrixSize pixels_size(const Shape& s) {
   }
 }
 
-MatrixSize rows_size(const Shape& s) {
+MatrixSize rows_size(const Shape& shape) {
+  const Shape s = as_batch(shape);
   switch (s.rank()) {
     case 0: return {1, 1};
     case 1: return {s[0], 1};

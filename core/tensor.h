@@ -1,8 +1,8 @@
 // Tensor: a handle on numbers with a shape, and on the graph that computed them.
 //
 // Note [Storage order]
-//   The shape of a tensor is always PyTorch's: an image batch is (N,C,H,W). In memory a rank-4 tensor lies in the
-//   order N,H,W,C ("channels last"); every other rank is row-major. So the C numbers of one pixel are neighbours, an
+//   The shape of a tensor is always PyTorch's: an image batch is (N,C,H,W), one image (C,H,W). In memory these lie in the
+//   order N,H,W,C and H,W,C ("channels last"); ranks 0 to 2 are row-major. So the C numbers of one pixel are neighbours, an
 //   image batch *is* a matrix with one row per pixel and one column per channel, and that matrix is what pixels()
 //   shows: batch norm is column statistics, a bias is a row added to every row, a 1x1 convolution is a product.
 //   A convolution weight (Cout,Cin,k,k) lies Cout,k,k,Cin: rows() of it is the filter matrix.
@@ -53,10 +53,11 @@ class Tensor {
   // Views of the numbers, valid as long as the tensor. Numbers that a recorded operation has used must not be changed
   // before backward(): its gradient would be silently wrong.
 
-  /// The numbers as a matrix with one column per channel: (N*H*W) x C of (N,C,H,W), N x C of (N,C), 1 x C of (C).
+  /// The numbers as a matrix with one column per channel: (N*H*W) x C of (N,C,H,W), (H*W) x C of (C,H,W), N x C of (N,C),
+  /// 1 x C of (C).
   ArrayView pixels();
   ConstArrayView pixels() const;
-  /// The numbers as a matrix with one row per first dimension: N x (the rest, in storage order).
+  /// The numbers as a matrix with one row per first dimension: N x (the rest, in storage order); one row of (C,H,W).
   ArrayView rows();
   ConstArrayView rows() const;
 

@@ -19,9 +19,9 @@ function(may_include result file header)
   string(REGEX MATCH "^[^/]*" folder ${file})
   set(allowed "^core/")
   if(folder STREQUAL "layers")
-    # Its own header, the base of all layers, initialisation, the statistics that normalisation layers share; fast/x*.cpp speeds up x.cpp, so these two may meet.
+    # Its own header, the base of all layers, initialisation, what normalisation layers share; fast/x*.cpp speeds up x.cpp, so these two may meet.
     get_filename_component(name ${file} NAME_WE)
-    string(APPEND allowed "|^layers/(module|init|channel_stats|${name})\\.h$")
+    string(APPEND allowed "|^layers/(module|init|channel_stats|image_norm|${name})\\.h$")
     if(file MATCHES "^layers/fast/")
       string(APPEND allowed "|^layers/fast/")
       if(header MATCHES "^layers/([a-z0-9_]+)\\.h$")

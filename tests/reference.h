@@ -21,9 +21,10 @@ struct Values {
 
   Shape shape() const {
     const std::vector<Index>& s = sizes;
-    check(s.size() != 3 && s.size() <= 4, "reference: a tensor of ", s.size(), " sizes");
+    check(s.size() <= 4, "reference: a tensor of ", s.size(), " sizes");
     if (s.empty()) return {};
     if (s.size() == 1) return {s[0]};
+    if (s.size() == 3) return {s[0], s[1], s[2]};
     return s.size() == 2 ? Shape{s[0], s[1]} : Shape{s[0], s[1], s[2], s[3]};
   }
 };

@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "tests/helpers.h"
 
 namespace norma::test {
@@ -75,13 +77,21 @@ TEST(Tensor, ChannelsOfAPixelAreNeighboursInMemory) {
   EXPECT_EQ(stored[3 * 5 * 4], x.at(1, 0, 0, 0));
 }
 
+TEST(Tensor, AnImageLiesAsInABatchOfOne) {
+  std::vector<Real> values(24);
+  std::iota(values.begin(), values.end(), Real{0});
+  const Tensor image = Tensor::from_values({2, 3, 4}, values), batch = Tensor::from_values({1, 2, 3, 4}, values);
+  EXPECT_EQ(image.to_values(), values);
+  EXPECT_TRUE((image.pixels() == batch.pixels()).all());
+  EXPECT_TRUE((image.rows() == batch.rows()).all());
+}
+
 TEST(Tensor, IsZeroOrFullOfOneNumber) {
   for (const Real value : Tensor({2, 3, 2, 2}).to_values()) EXPECT_EQ(value, 0);
   for (const Real value : Tensor::full({3, 5}, 2).to_values()) EXPECT_EQ(value, 2);
 }
 
-TEST(Shape, RefusesRankThreeAndFiveAndNegativeSizes) {
-  expect_error([] { Tensor({1, 2, 3}); }, {"rank", "3"});
+TEST(Shape, RefusesRankFiveAndNegativeSizes) {
   expect_error([] { Tensor({1, 2, 3, 4, 5}); }, {"rank", "5"});
   expect_error([] { Tensor({2, -1}); }, {"size 1", "-1"});
   expect_error([] { Tensor({2, 3}).dim(2); }, {"(2,3)", "2"});
