@@ -224,20 +224,20 @@ double BatchNorm::weight_of_start() const {
 std::vector<Finding> BatchNorm::own_lint() const {
   if (!options_.track_running_stats) return {};
   std::vector<Finding> findings;
-  if (!uses_batch() && weight_of_start() > 0.01)
-    findings.push_back({"few-batches", join("eval() after ", num_batches_tracked_.item(),
-                                            " batches: ", std::lround(100 * weight_of_start()),
-                                            "% of the running statistics is still the start, mean 0 and variance 1; "
-                                            "train longer or call recalibrate()")});
+  const double start = weight_of_start(), momentum = options_.momentum.value_or(0);
+  if (!uses_batch() && start > 0.01)
+    findings.push_back({"few-batches", join("running statistics that saw ", num_batches_tracked_.item(),
+                                            " batches still hold ", std::lround(100 * start),
+                                            "% of their start, mean 0 and variance 1; train longer or recalibrate()")});
   if (uses_batch() && !recording())
     findings.push_back({"train-no-grad",
-                        "train() while no gradients are recorded: the images of a batch influence one another, and the "
+                        "train() while no gradients are recorded: the images of a batch influence one another and the "
                         "running statistics move; call eval() to use the network"});
-  if (const double momentum = options_.momentum.value_or(0); uses_batch() && momentum >= 0.5)
+  if (uses_batch() && momentum >= 0.5)
     findings.push_back({"momentum", join("momentum ", momentum,
-                                         " is the weight of the new batch; coming from a framework "
-                                         "where it is that of the old ones, pass 1 - ",
-                                         momentum)});
+                                         " is the weight of the new batch; if you know it as that "
+                                         "of the old ones, as in Keras, pass ",
+                                         1 - momentum)});
   return findings;
 }
 

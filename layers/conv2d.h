@@ -25,6 +25,7 @@ class Conv2d : public Module {
   void reset_parameters(Random random) override;
   std::string describe() const override;
   Index multiply_adds(const Shape& in, const Shape& out) const override;
+  const Conv2dOptions& options() const { return options_; }
 
  private:
   Conv2dOptions options_;

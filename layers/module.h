@@ -79,8 +79,12 @@ class Module {
   template <std::derived_from<Module> M>
   std::shared_ptr<M> child(std::string name, M module) {
     auto owned = std::make_shared<M>(std::move(module));
-    children_.emplace_back(std::move(name), owned);
+    adopt(std::move(name), owned);
     return owned;
+  }
+  /// A child that others may hold too.
+  void adopt(std::string name, std::shared_ptr<Module> module) {
+    children_.emplace_back(std::move(name), std::move(module));
   }
 
  private:

@@ -24,6 +24,12 @@ class Sequential : public Module {
     return *this;
   }
 
+  /// Appends a layer that others may hold too.
+  Sequential& add(std::shared_ptr<Module> layer) {
+    adopt(std::to_string(children().size()), std::move(layer));
+    return *this;
+  }
+
   Tensor forward(const Tensor& x) override {
     Tensor y = x;
     for (const auto& [name, layer] : children()) {

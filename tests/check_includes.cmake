@@ -22,6 +22,10 @@ function(may_include result file header)
     # Its own header, the base of all layers, initialisation, what normalisation layers share; fast/x*.cpp speeds up x.cpp, so these two may meet.
     get_filename_component(name ${file} NAME_WE)
     string(APPEND allowed "|^layers/(module|init|channel_stats|image_norm|${name})\\.h$")
+    # x_model.cpp works on whole models, and so with several layers.
+    if(name MATCHES "_model$")
+      string(APPEND allowed "|^layers/[a-z0-9_]+\\.h$")
+    endif()
     if(file MATCHES "^layers/fast/")
       string(APPEND allowed "|^layers/fast/")
       if(header MATCHES "^layers/([a-z0-9_]+)\\.h$")

@@ -30,7 +30,7 @@ void write(const Tensor& x) {
 
 void write_forward_and_backward(BatchNorm2d& layer, Tensor x, const Tensor& dy) {
   for (const Tensor& p : layer.parameters()) p.zero_grad();
-  const Tensor y = layer(x.requires_grad(true));
+  const Tensor y = layer.forward(x.requires_grad(true));
   sum(mul(y, dy)).backward();
   write(y);
   write(x.grad());
@@ -49,7 +49,7 @@ void run_case(std::istream& header) {
   BatchNorm2d layer(C, options);
   for (Tensor& p : layer.parameters()) p.rows() = read({C}).rows();
   // All of a case is read before anything is written: the script writes all of it before it reads.
-  for (Index i = 1; i < batches; ++i) layer(read({N, C, H, W}));
+  for (Index i = 1; i < batches; ++i) layer.forward(read({N, C, H, W}));
   const Tensor x = read({N, C, H, W}), dy = read({N, C, H, W});
   const Tensor x_eval = read({N_eval, C, H, W}), dy_eval = read({N_eval, C, H, W});
 
