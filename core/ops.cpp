@@ -67,6 +67,16 @@ Tensor sum(const Tensor& x) {
   return record("sum", y, {x}, [x](const Tensor& dy) { x.accumulate_grad(Tensor::full(x.shape(), dy.item())); });
 }
 
+void accumulate_bias_grad(const Tensor& bias, const Tensor& dy) {
+  if (!bias.defined() || !bias.requires_grad()) return;
+  const ConstArrayView slope = dy.pixels();
+  Tensor dbias = Tensor::empty(bias.shape());
+  dbias.pixels().row(0) = column_sum(slope.rows(), slope.cols(), [&](Index first, Index n) -> Row {
+                            return slope.middleRows(first, n).colwise().sum();
+                          }).cast<Real>();
+  bias.accumulate_grad(std::move(dbias));
+}
+
 Tensor mean(const Tensor& x) {
   check(x.size() > 0, "mean: needs at least one element, got ", x.shape());
   return scale(sum(x), 1 / static_cast<Real>(x.size()));

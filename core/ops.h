@@ -34,6 +34,9 @@ Tensor elementwise(const F& f, const Tensor& x, const Others&... others) {
   return y;
 }
 
+/// Gives a bias that was added to every row of y.pixels() its gradient: the column sums of dy. Does nothing without a bias.
+void accumulate_bias_grad(const Tensor& bias, const Tensor& dy);
+
 /// out = a * b for matrices, computed as a product of exactly `fixed_rows` rows, a multiple of 4 and at least out.rows();
 /// rows that are missing are filled up with zeros.
 ///

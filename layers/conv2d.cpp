@@ -171,13 +171,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Index s
   return record("conv2d", y, {x, weight, bias}, [x, weight, bias, g](const Tensor& dy) {
     if (x.requires_grad()) x.accumulate_grad(input_gradient(g, x, weight, dy));
     if (weight.requires_grad()) weight.accumulate_grad(weight_gradient(g, x, weight, dy));
-    if (bias.defined() && bias.requires_grad()) {
-      Tensor dbias = Tensor::empty(bias.shape());
-      dbias.pixels().row(0) = column_sum(dy.pixels().rows(), g.o, [&](Index first, Index n) -> Row {
-                                return dy.pixels().middleRows(first, n).colwise().sum();
-                              }).cast<Real>();
-      bias.accumulate_grad(std::move(dbias));
-    }
+    accumulate_bias_grad(bias, dy);
   });
 }
 

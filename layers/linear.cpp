@@ -2,7 +2,6 @@
 #include "layers/linear.h"
 
 #include "core/ops.h"
-#include "core/parallel.h"
 #include "layers/init.h"
 
 namespace norma {
@@ -27,13 +26,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
       multiply_into(dweight.rows(), dy.rows().matrix().transpose(), x.rows().matrix());
       weight.accumulate_grad(std::move(dweight));
     }
-    if (bias.defined() && bias.requires_grad()) {
-      Tensor dbias = Tensor::empty(bias.shape());
-      dbias.pixels().row(0) = column_sum(dy.dim(0), dy.dim(1), [&](Index first, Index n) -> Row {
-                                return dy.rows().middleRows(first, n).colwise().sum();
-                              }).cast<Real>();
-      bias.accumulate_grad(std::move(dbias));
-    }
+    accumulate_bias_grad(bias, dy);
   });
 }
 

@@ -13,7 +13,8 @@ fail() {
   failures=$((failures + 1))
 }
 
-# refuses CODE PATTERN ARGUMENTS...: the command ends with CODE and exactly one line on stderr, which matches PATTERN.
+# refuses CODE PATTERN ARGUMENTS...: the command ends with CODE and exactly one line on stderr, beside warnings, which
+# matches PATTERN.
 refuses() {
   local code=$1 pattern=$2
   shift 2
@@ -21,6 +22,7 @@ refuses() {
   "$norma" "$@" >out 2>err </dev/null
   local got=$?
   [ "$got" = "$code" ] || fail "norma $*: exit code $got, expected $code: $(cat err)"
+  sed -i '/^norma: warning: /d' err  # about modes; any number of them
   [ "$(wc -l <err)" = 1 ] || fail "norma $*: $(wc -l <err) lines on stderr: $(cat err)"
   grep -Eq -- "$pattern" err || fail "norma $*: '$(cat err)' does not match '$pattern'"
 }
@@ -47,7 +49,10 @@ refuses 2 "--lr: .*'0'" compare --lr 0.1,0
 refuses 2 "--momentum: .*'inf'" train --momentum inf
 refuses 2 "--epochs: .*'many'" train --epochs many
 refuses 2 "--model: must be one of cnn.small.linear, got 'resnet'" train --model resnet
-refuses 2 "--norm: must be one of batch.none, got 'weight'" train --norm weight
+refuses 2 "--norm: must be one of batch.layer.instance.group.none, got 'weight'" train --norm weight
+refuses 2 "--norm: must be one of .*got 'weight'" compare --norm batch,weight
+refuses 2 '--freeze-after: this network has no batch norm' train "${quick[@]}" --norm group --freeze-after 1 --out frozen
+refuses 2 "--freeze-after: must be a whole number from 0 .*got '-1'" train --freeze-after=-1
 refuses 2 "--schedule: must be one of constant" train --schedule wild
 refuses 2 "--augment: must be one of on.off, got 'maybe'" train --augment maybe
 refuses 2 "--threads: .*0" train --threads 0
@@ -108,7 +113,7 @@ holds 'train: exit code 0' [ $? = 0 ]
 holds 'train: says which data' grep -q 'data .*synthetic shapes: 300 training and 300 test images' out
 holds 'train: two table rows' [ "$(grep -cE '^ +[12] .*%.*%' out)" = 2 ]
 holds 'train: nothing redrawn when piped' bash -c "! grep -q \$'[\\r\\033]' out"
-holds 'train: quiet stderr' [ ! -s err ]
+holds 'train: only warnings on stderr' bash -c "! grep -v '^norma: warning: ' err"
 holds 'train: columns' \
   [ "$(head -n 1 run/metrics.csv)" = epoch,lr,train_loss,train_acc,test_loss,test_acc,images_per_s,seconds ]
 holds 'train: two lines of numbers' [ "$(grep -cE '^[12](,[0-9.e+-]+){7}$' run/metrics.csv)" = 2 ]
@@ -127,23 +132,42 @@ holds '1 and 8 threads give the same numbers' [ "$(results one)" = "$(results ei
 holds 'another seed gives others' [ "$(results one)" != "$(results other)" ]
 
 # Divergence: 5, with what there was before it
-refuses 5 'diverged: the loss was (nan|-nan|inf) at step [0-9]+ of epoch [12] .*try a smaller --lr' \
+refuses 5 'diverged at step [0-9]+ of epoch [12] .*: the loss was (nan|inf); try a smaller --lr' \
   train "${quick[@]}" --norm none --lr 1e20 --schedule constant --out wild
-refuses 5 'diverged: the loss was (nan|inf) on the test images at the end of epoch 1' \
+refuses 5 'diverged on the test images at the end of epoch 1 .*: the loss was (nan|inf)' \
   train --data synthetic --model small --limit 100 --epochs 1 --lr 1e30 --out wilder
-refuses 5 'diverged: the loss was' modes --data synthetic --limit 100 --epochs 1 --lr 1e30
+refuses 5 'diverged at step [0-9]+ of epoch 1 .*: layer [0-9]+, BatchNorm2d.* holds NaN or infinity' \
+  train "${quick[@]}" --lr 1e38 --schedule constant --out wildest
+refuses 5 'diverged on the test images' modes --data synthetic --limit 100 --epochs 1 --lr 1e30
 holds 'diverged: metrics are there' grep -q '^epoch,' wild/metrics.csv
 
 # compare goes on when one run diverges, modes shows that eval() does not look at the neighbours
 "$norma" compare "${quick[@]}" --lr 0.05,1e20 --schedule constant --out compared >out 2>err
 holds 'compare: exit code 0' [ $? = 0 ]
 holds 'compare: four runs' [ "$(grep -cE '^(batch|none) ' out)" = 4 ]
-holds 'compare: says where a run diverged' grep -qE '^none .*diverged: the loss was .* at step' out
+holds 'compare: says where a run diverged' grep -qE '^none .*diverged at step .*: the loss was' out
 holds 'compare: config holds both norms' grep -q '"none"' compared/config.json
 holds 'compare: csv' [ "$(wc -l <compared/compare.csv)" = 5 ]
+"$norma" compare "${quick[@]}" --norm layer,instance,group --lr 0.05 --out family >out 2>err
+holds 'compare: the whole family' [ "$(grep -cE '^(layer|instance|group) .*%' out)" = 3 ]
 "$norma" modes "${quick[@]}" >out 2>err
 holds 'modes: exit code 0' [ $? = 0 ]
 holds 'modes: eval does not depend on the company' grep -qE 'company: [0-9.]*[1-9][0-9.]* in train\(\), 0 in eval' out
+
+holds 'modes: recalibrated and folded' grep -qE 'largest change of a logit below 1e-5' out
+holds 'modes: recalibrate() has a row' grep -qE '^recalibrate\(\) .*%' out
+
+# lint: batch norm that saw 5 batches is warned of, once
+"$norma" train "${quick[@]}" --out linted >out 2>err
+holds 'lint: few batches' grep -qE '^norma: warning: layer 1, BatchNorm2d.16.: .* saw 5 batches .* 59% .*few-batches' err
+holds 'lint: once' [ "$(wc -l <err)" = 1 ]
+
+# frozen batch norm is shown and not trained
+"$norma" summary --freeze >out 2>err
+holds 'summary: frozen' grep -q 'BatchNorm2d(256, frozen)' out
+holds 'summary: trained parameters' grep -qE '^584 042 of 585 450 parameters are trained' out
+"$norma" train "${quick[@]}" --freeze-after 1 --out thawed >out 2>err
+holds 'freeze-after: in the config' grep -q '"freeze_after": 1' thawed/config.json
 
 # summary counts batch norm's parameters
 "$norma" summary >out 2>err

@@ -1,4 +1,4 @@
-// norma compare: the same network with and without batch norm, over several learning rates.
+// norma compare: the same network with different norms, or none, over several learning rates.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -35,10 +35,10 @@ Outcome run(const DataSets& datasets, const Options& options) {
 
 }  // namespace
 
-int compare(const Options& options, const std::vector<double>& learning_rates) {
+int compare(const Options& options, const std::vector<double>& learning_rates, const std::vector<std::string>& norms) {
   check_together(options);
   const DataSets datasets = open_datasets(options.data, options.limit);
-  const RunFolder folder("compare", options, datasets.description, {{"lr", learning_rates}, {"norm", norm_names()}});
+  const RunFolder folder("compare", options, datasets.description, {{"lr", learning_rates}, {"norm", norms}});
   LineFile csv = folder.file("compare.csv");
   csv.add("norm,lr,train_loss,train_acc,test_loss,test_acc,diverged_epoch,diverged_step");
 
@@ -47,16 +47,16 @@ int compare(const Options& options, const std::vector<double>& learning_rates) {
   fmt::print("model   {}, {} epochs, seed {}: same weights where shapes agree, same order of images\n", options.model,
              options.epochs, options.seed);
   fmt::print("output  {}\n\n", folder.path().string());
-  fmt::print("norm         lr  train loss  train acc  test loss  test acc  remark\n");
+  fmt::print("norm           lr  train loss  train acc  test loss  test acc  remark\n");
   for (const double lr : learning_rates)
-    for (const std::string& norm : norm_names()) {
+    for (const std::string& norm : norms) {
       std::fflush(stdout);
       Options arm = options;
       arm.lr = lr;
       arm.norm = norm;
       const Outcome o = run(datasets, arm);
-      fmt::print("{:6}  {:7.4g}  {:>10}  {:8.2f}%  {:>9}  {:7.2f}%  {}\n", norm, lr, loss_text(o.train.loss),
-                 100 * o.train.accuracy, loss_text(o.test.loss), 100 * o.test.accuracy,
+      fmt::print("{:8}  {:7.4g}  {:>10}  {:>9}  {:>9}  {:>8}  {}\n", norm, lr, loss_text(o.train.loss),
+                 percent_text(o.train.accuracy), loss_text(o.test.loss), percent_text(o.test.accuracy),
                  o.divergence ? o.divergence->sentence() : "");
       const std::string place = o.divergence ? fmt::format("{},{}", o.divergence->epoch, o.divergence->step) : ",";
       csv.add(fmt::format("{},{:g},{:.9g},{:.6f},{:.9g},{:.6f},{}", norm, lr, std::abs(o.train.loss), o.train.accuracy,

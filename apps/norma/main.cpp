@@ -19,6 +19,7 @@ struct CommandLine {
   CLI::App app{"Norma trains small convolutional networks on the CPU and shows what batch norm does.", "norma"};
   Options train_options, compare_options, modes_options, summary_options;
   std::vector<double> learning_rates{0.02, 0.1, 0.5};
+  std::vector<std::string> norms{"batch", "none"};
 
   CommandLine() {
     app.require_subcommand(1);
@@ -30,14 +31,18 @@ struct CommandLine {
     add_norm_option(train, train_options);
     add_lr_option(train, train_options);
     add_out_option(train, train_options);
+    train.add_option("--freeze-after", train_options.freeze_after, "Freeze batch norm behind epoch N; 0 never")
+        ->check(at_least(0))
+        ->option_text("N  [0]");
 
     compare_options.model = "small";
     compare_options.epochs = 3;
-    CLI::App& compare = verb("compare", "Train with and without batch norm at several learning rates", compare_options);
+    CLI::App& compare = verb("compare", "Train with different norms at several learning rates", compare_options);
     compare.add_option("--lr", learning_rates, "Highest learning rates, separated by commas")
         ->delimiter(',')
         ->check(finite_number(false))
         ->option_text("X,Y,...  [0.02,0.1,0.5]");
+    add_norms_option(compare, norms);
     add_out_option(compare, compare_options);
 
     modes_options.model = "small";
@@ -48,6 +53,7 @@ struct CommandLine {
     CLI::App& summary = *app.add_subcommand("summary", "Print a network layer by layer");
     add_model_options(summary, summary_options);
     add_norm_option(summary, summary_options);
+    summary.add_flag("--freeze", summary_options.freeze, "With batch norm frozen, as for fine-tuning");
   }
 
   /// A verb that trains.
@@ -64,7 +70,7 @@ struct CommandLine {
   int run() const {
     const std::string name = chosen_verb();
     if (name == "train") return train(with_threads(train_options));
-    if (name == "compare") return compare(with_threads(compare_options), learning_rates);
+    if (name == "compare") return compare(with_threads(compare_options), learning_rates, norms);
     if (name == "modes") return modes(with_threads(modes_options));
     return summary(summary_options);
   }

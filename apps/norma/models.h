@@ -10,16 +10,20 @@ namespace norma {
 
 /// Names make_model knows.
 const std::vector<std::string>& model_names();
-/// "batch" or "none".
+/// What may stand behind each convolution: "batch", "layer", "instance", "group" or "none".
 const std::vector<std::string>& norm_names();
 
 /// A network for images (N,channels,H,W), with parameters drawn from `seed`:
 ///   cnn     seven 3x3 convolutions, 32 to 256 channels, three poolings; 0.6 million parameters
 ///   small   four 3x3 convolutions, 16 to 64 channels, three poolings; trains six times as fast
 ///   linear  a single Linear: what can be learnt without any convolution
-/// norm "batch" puts a BatchNorm2d behind every convolution, which then has no bias: batch norm would subtract it again.
-/// For equal seeds all other parameters are the same with and without it.
+/// Behind every convolution stands BatchNorm2d, LayerNorm over the image, InstanceNorm2d with affine, GroupNorm in 8 groups,
+/// or nothing. With a norm a convolution has no bias: the norm has one, and batch and instance norm would subtract it again.
+/// For equal seeds weights are the same with every norm.
 Sequential make_model(const std::string& name, const std::string& norm, const Shape& images, Index classes,
                       std::uint64_t seed);
+
+/// How many numbers they hold together.
+Index elements(const NamedTensors& tensors);
 
 }  // namespace norma

@@ -27,9 +27,6 @@ CLI::Validator finite_number(bool zero_allowed) {
   return CLI::Validator(validate, "X");
 }
 
-namespace {
-
-/// A whole number from `least` up.
 CLI::Validator at_least(Index least) {
   const auto validate = [least](const std::string& text) -> std::string {
     Index value = 0;
@@ -38,6 +35,8 @@ CLI::Validator at_least(Index least) {
   };
   return CLI::Validator(validate, "N");
 }
+
+namespace {
 
 /// A part of a whole.
 CLI::Validator fraction() {
@@ -84,6 +83,14 @@ void add_model_options(CLI::App& verb, Options& o) { add(verb, "--model", o.mode
 
 void add_norm_option(CLI::App& verb, Options& o) {
   add(verb, "--norm", o.norm, "What stands behind each convolution", one_of(norm_names()));
+}
+
+void add_norms_option(CLI::App& verb, std::vector<std::string>& norms) {
+  const CLI::Validator valid = one_of(norm_names());
+  verb.add_option("--norm", norms, "What stands behind each convolution, one run each")
+      ->delimiter(',')
+      ->check(valid)
+      ->option_text(valid.get_description() + ",...  [batch,none]");
 }
 
 void add_lr_option(CLI::App& verb, Options& o) {

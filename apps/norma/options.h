@@ -15,7 +15,8 @@ enum ExitCode { kDone = 0, kUsage = 2, kData = 3, kFiles = 4, kDiverged = 5 };
 
 struct Options {
   std::string data, model = "cnn", norm = "batch", schedule = "one-cycle", augment = "on", out;
-  Index epochs = 10, batch_size = 128, limit = 0, seed = 0;
+  Index epochs = 10, batch_size = 128, limit = 0, seed = 0, freeze_after = 0;
+  bool freeze = false;
   int threads = 0;  // 0: as many as there are processors
   double lr = 0.2, momentum = 0.9, weight_decay = 5e-4, label_smoothing = 0.05;
   std::optional<double> warmup;
@@ -24,12 +25,16 @@ struct Options {
   double warmup_epochs() const;
 };
 
-void add_data_options(CLI::App& verb, Options& options);      // --data --limit
-void add_model_options(CLI::App& verb, Options& options);     // --model
-void add_norm_option(CLI::App& verb, Options& options);       // --norm
-void add_training_options(CLI::App& verb, Options& options);  // --epochs ... --threads
-void add_lr_option(CLI::App& verb, Options& options);         // --lr
-void add_out_option(CLI::App& verb, Options& options);        // --out
+void add_data_options(CLI::App& verb, Options& options);                 // --data --limit
+void add_model_options(CLI::App& verb, Options& options);                // --model
+void add_norm_option(CLI::App& verb, Options& options);                  // --norm
+void add_norms_option(CLI::App& verb, std::vector<std::string>& norms);  // --norm with several
+void add_training_options(CLI::App& verb, Options& options);             // --epochs ... --threads
+void add_lr_option(CLI::App& verb, Options& options);                    // --lr
+void add_out_option(CLI::App& verb, Options& options);                   // --out
+
+/// A whole number from `least` up.
+CLI::Validator at_least(Index least);
 
 /// A number that is finite and above 0 (or, if allowed, 0).
 CLI::Validator finite_number(bool zero_allowed);
@@ -39,7 +44,7 @@ void check_together(const Options& options);
 
 // The verbs. Each returns an exit code.
 int train(const Options& options);
-int compare(const Options& options, const std::vector<double>& learning_rates);
+int compare(const Options& options, const std::vector<double>& learning_rates, const std::vector<std::string>& norms);
 int modes(const Options& options);
 int summary(const Options& options);
 

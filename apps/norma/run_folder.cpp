@@ -64,6 +64,7 @@ RunFolder::RunFolder(const std::string& verb, const Options& o, const std::strin
                                 {"schedule", o.schedule},
                                 {"warmup_epochs", o.warmup_epochs()},
                                 {"augment", o.augment == "on"},
+                                {"freeze_after", o.freeze_after},
                                 {"limit", o.limit},
                                 {"seed", o.seed},
                                 {"threads", omp_get_max_threads()}};

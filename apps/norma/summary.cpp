@@ -4,15 +4,10 @@
 #include "apps/norma/datasets.h"
 #include "apps/norma/models.h"
 #include "apps/norma/options.h"
+#include "layers/batch_norm_model.h"
 
 namespace norma {
 namespace {
-
-Index elements(const NamedTensors& tensors) {
-  Index total = 0;
-  for (const auto& [name, tensor] : tensors) total += tensor.size();
-  return total;
-}
 
 /// Right-aligned number with a space between groups of three digits: 1 234 567.
 std::string grouped(Index number) {
@@ -34,6 +29,7 @@ int summary(const Options& options) {
   const Shape image{1, 3, 32, 32};
   Sequential model = make_model(options.model, options.norm, image, 10, 0);
   model.eval();
+  if (options.freeze) freeze_batch_norm(model);
   const NoGrad shapes_only;
   fmt::print("model {}, norm {}, for one image {}\n\n", options.model, options.norm, join(image));
   fmt::print("{:>5}  {:<52}  {:<14}{:>11}{:>9}{:>15}{:>14}\n", "name", "layer", "output", "parameters", "buffers",
@@ -50,6 +46,11 @@ int summary(const Options& options) {
     x = y;
   }
   print_row("", "total", "", elements(model.named_parameters()), elements(model.named_buffers()), multiply_adds, bytes);
+  Index trained = 0;
+  for (const Tensor& p : model.parameters()) trained += p.requires_grad() ? p.size() : 0;
+  if (options.freeze)
+    fmt::print("\n{} of {} parameters are trained, the others are frozen\n", grouped(trained),
+               grouped(elements(model.named_parameters())));
   return kDone;
 }
 

@@ -8,23 +8,16 @@
 #include "apps/norma/progress.h"
 #include "apps/norma/run_folder.h"
 #include "apps/norma/training.h"
+#include "layers/batch_norm_model.h"
 
 namespace norma {
-namespace {
-
-Index count(const std::vector<Tensor>& parameters) {
-  Index total = 0;
-  for (const Tensor& p : parameters) total += p.size();
-  return total;
-}
-
-}  // namespace
 
 int train(const Options& options) {
   check_together(options);
   const DataSets datasets = open_datasets(options.data, options.limit);
   Sequential model = make_model(options.model, options.norm, datasets.image_shape(), datasets.classes(),
                                 static_cast<std::uint64_t>(options.seed));
+  check(options.freeze_after == 0 || !batch_norms(model).empty(), "--freeze-after: this network has no batch norm");
   Training training(model, datasets, options);
   const RunFolder folder("train", options, datasets.description);
   LineFile metrics = folder.file("metrics.csv");
@@ -32,11 +25,12 @@ int train(const Options& options) {
 
   fmt::print("data    {}: {} training and {} test images, {} classes\n", datasets.description, datasets.train.size(),
              datasets.test.size(), datasets.classes());
-  fmt::print("model   {}, norm {}: {} parameters\n", options.model, options.norm, count(model.parameters()));
+  fmt::print("model   {}, norm {}: {} parameters\n", options.model, options.norm, elements(model.named_parameters()));
   fmt::print("output  {}\n\n", folder.path().string());
   fmt::print("epoch        lr  train loss  train acc  test loss  test acc  images/s   seconds\n");
   for (Index epoch = 0; epoch < options.epochs; ++epoch) {
     std::fflush(stdout);
+    if (options.freeze_after > 0 && epoch >= options.freeze_after) freeze_batch_norm(model);
     const auto start = std::chrono::steady_clock::now();
     std::optional<ProgressBar> bar(fmt::format("epoch {:3}", epoch + 1));
     const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { bar->show(p); });

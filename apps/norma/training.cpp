@@ -46,10 +46,11 @@ std::string loss_text(double loss) {
   return std::abs(loss) < 1e5 ? fmt::format("{:.4f}", loss) : fmt::format("{:.3g}", loss);
 }
 
+std::string percent_text(double share) { return std::isnan(share) ? "nan" : fmt::format("{:.2f}%", 100 * share); }
+
 std::string Divergence::sentence() const {
   const std::string place = step > 0 ? fmt::format("at step {}", step) : "on the test images at the end";
-  return fmt::format("diverged: the loss was {} {} of epoch {} (learning rate {:.4g})", loss_text(loss), place, epoch,
-                     learning_rate);
+  return fmt::format("diverged {} of epoch {} (learning rate {:.4g}): {}", place, epoch, learning_rate, reason);
 }
 
 int report(const char* command, const Divergence& divergence) {
@@ -79,11 +80,17 @@ EpochResult Training::train_epoch(Index epoch, const std::function<void(const Pr
     const Batch batch = train_loader_.batch(i);
     optimizer_.learning_rate(schedule_.at(epoch * steps + i));
     optimizer_.zero_grad();
-    const Tensor logits = model_(batch.images);
+    Tensor logits;
+    try {
+      logits = model_(batch.images);
+    } catch (const NonFiniteError& error) {
+      result.divergence = Divergence{epoch + 1, i + 1, learning_rate(), error.what()};
+      break;
+    }
     const Tensor loss = cross_entropy(logits, batch.labels, label_smoothing_);
     const double loss_value = static_cast<double>(loss.item());
     if (!std::isfinite(loss_value)) {
-      result.divergence = Divergence{epoch + 1, i + 1, loss_value, learning_rate()};
+      result.divergence = Divergence{epoch + 1, i + 1, learning_rate(), "the loss was " + loss_text(loss_value)};
       break;
     }
     loss.backward();
@@ -103,15 +110,15 @@ EpochResult Training::train_epoch(Index epoch, const std::function<void(const Pr
 
 Score Training::test() {
   const EvalMode eval(model_);
-  return evaluate(model_, test_loader_);
+  return evaluate(std::ref(model_), test_loader_);
 }
 
 std::optional<Divergence> Training::divergence(const Score& test, Index epoch) const {
   if (std::isfinite(test.loss)) return std::nullopt;
-  return Divergence{epoch + 1, 0, test.loss, learning_rate()};
+  return Divergence{epoch + 1, 0, learning_rate(), "the loss was " + loss_text(test.loss)};
 }
 
-Score evaluate(Module& model, DataLoader& loader) {
+Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& loader) {
   const NoGrad no_graph_needed;
   double loss_sum = 0;
   Index correct = 0;

@@ -21,10 +21,14 @@ struct Score {
 /// A loss for a table: "0.1234", "8.32e+27", "nan".
 std::string loss_text(double loss);
 
+/// A share for a table: "12.34%", "nan".
+std::string percent_text(double share);
+
 /// Where and why a training stopped early.
 struct Divergence {
   Index epoch, step;  // from 1; step 0: on the test images, after the epoch
-  double loss, learning_rate;
+  double learning_rate;
+  std::string reason;  // "the loss was nan", or which batch norm saw NaN or infinity
 
   std::string sentence() const;
 };
@@ -41,7 +45,7 @@ struct Progress {
 
 struct EpochResult {
   Score train;
-  std::optional<Divergence> divergence;  // a loss that is not finite: the step was not taken
+  std::optional<Divergence> divergence;  // the step was not taken
   double seconds = 0;
   Index images = 0;
 };
@@ -68,8 +72,8 @@ class Training {
   SGD optimizer_;
 };
 
-/// Score of the model as it is (train or eval mode) on all images of a loader, without label smoothing.
-Score evaluate(Module& model, DataLoader& loader);
+/// Score of logits = model(images) on all images of a loader, without label smoothing; nothing is recorded.
+Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& loader);
 
 /// Puts a module into evaluation mode while it is alive, then back, its children with it, into the mode it was in.
 class EvalMode {
