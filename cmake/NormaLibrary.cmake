@@ -1,3 +1,6 @@
+include(CheckCXXCompilerFlag)
+# GCC and Clang use half of AVX-512's width unless told: sums in double are then slower than memory.
+check_cxx_compiler_flag(-mprefer-vector-width=512 NORMA_HAS_VECTOR_WIDTH)
 include(GNUInstallDirs)  # before the targets: they name the folder their headers are installed in
 
 # norma_library(core SOURCES ... DEPENDS ...) makes norma_core from the files of core/, and norma_core_double from the
@@ -23,7 +26,7 @@ function(norma_library folder)
       endif()
     endif()
     if(NORMA_NATIVE)
-      target_compile_options(${target} PUBLIC -march=native)
+      target_compile_options(${target} PUBLIC -march=native $<$<BOOL:${NORMA_HAS_VECTOR_WIDTH}>:-mprefer-vector-width=512>)
       # GCC 12 with AVX-512 turns std::vector<float>{1,0,1,0,0,0,0,0} into 1,0,1,0,1,0,1,0 when it packs single assignments
       # into vectors. Loops, which are what counts, are vectorised by another pass.
       if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
