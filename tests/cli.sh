@@ -38,8 +38,8 @@ holds() {
 quick=(--data synthetic --model small --limit 300 --epochs 2 --batch-size 64)
 
 # Usage: 2
-refuses 2 'needs a verb: train, compare, modes or summary'
-refuses 2 'needs a verb: train, compare, modes or summary' nonsense
+refuses 2 'needs a verb: train, compare, modes, summary or explain'
+refuses 2 'needs a verb: train, compare, modes, summary or explain' nonsense
 refuses 2 '--nonsense' train --nonsense
 refuses 2 "--batch-size: must be a whole number from 1 .*got '0'" train --batch-size 0
 refuses 2 "--batch-size: .*got '1.5'" train --batch-size 1.5
@@ -60,6 +60,10 @@ refuses 2 "--label-smoothing: must lie in .0,1., got '2'" train "${quick[@]}" --
 refuses 2 "warm-up do not fit 2 epochs" train "${quick[@]}" --warmup 9 --out warmup
 refuses 2 "linear has no batch norm" modes --data synthetic --model linear
 refuses 2 "needs 64 test images or more, got 10" modes --data synthetic --limit 10
+
+refuses 2 'explain: needs a topic; choose one of: bn' explain
+refuses 2 "explain: there is no topic 'dropout'; choose one of: bn" explain dropout
+refuses 2 'not expected: bn' explain bn bn
 
 refuses 2 "--warmup: 1e.300 epochs of warm-up do not fit" train "${quick[@]}" --warmup 1e300 --out warmup
 refuses 2 "--data: must not be empty" train --data ''
@@ -168,6 +172,13 @@ holds 'summary: frozen' grep -q 'BatchNorm2d(256, frozen)' out
 holds 'summary: trained parameters' grep -qE '^584 042 of 585 450 parameters are trained' out
 "$norma" train "${quick[@]}" --freeze-after 1 --out thawed >out 2>err
 holds 'freeze-after: in the config' grep -q '"freeze_after": 1' thawed/config.json
+# explain checks its own numbers against the layer; docs.sh compares the whole output
+"$norma" explain bn >out 2>err
+holds 'explain: exit code 0' [ $? = 0 ]
+holds 'explain: quiet stderr' [ ! -s err ]
+holds 'explain: all numbers agree' [ "$(grep -cE 'agree (to 1e-[56]|exactly): yes$' out)" = 14 ]
+holds 'explain: none disagrees' bash -c '! grep -q NO out'
+holds 'explain: lines fit' bash -c '! grep -qE "^.{121}" out'
 
 # summary counts batch norm's parameters
 "$norma" summary >out 2>err

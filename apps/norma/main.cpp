@@ -20,6 +20,7 @@ struct CommandLine {
   Options train_options, compare_options, modes_options, summary_options;
   std::vector<double> learning_rates{0.02, 0.1, 0.5};
   std::vector<std::string> norms{"batch", "none"};
+  std::string topic;
 
   CommandLine() {
     app.require_subcommand(1);
@@ -54,6 +55,9 @@ struct CommandLine {
     add_model_options(summary, summary_options);
     add_norm_option(summary, summary_options);
     summary.add_flag("--freeze", summary_options.freeze, "With batch norm frozen, as for fine-tuning");
+
+    CLI::App& explain = *app.add_subcommand("explain", "Work a small example by hand, every number printed");
+    explain.add_option("topic", topic, "What to explain")->option_text("bn");
   }
 
   /// A verb that trains.
@@ -72,6 +76,7 @@ struct CommandLine {
     if (name == "train") return train(with_threads(train_options));
     if (name == "compare") return compare(with_threads(compare_options), learning_rates, norms);
     if (name == "modes") return modes(with_threads(modes_options));
+    if (name == "explain") return explain(topic);
     return summary(summary_options);
   }
 
@@ -96,7 +101,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& help_or_version) {
     return line.app.exit(help_or_version);
   } catch (const CLI::RequiredError&) {
-    return fail("", "needs a verb: train, compare, modes or summary (see norma --help)", kUsage);
+    return fail("", "needs a verb: train, compare, modes, summary or explain (see norma --help)", kUsage);
   } catch (const CLI::ParseError& error) {
     return fail("", (std::string(error.what()) + " (see norma --help)").c_str(), kUsage);
   }

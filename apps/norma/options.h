@@ -47,5 +47,6 @@ int train(const Options& options);
 int compare(const Options& options, const std::vector<double>& learning_rates, const std::vector<std::string>& norms);
 int modes(const Options& options);
 int summary(const Options& options);
+int explain(const std::string& topic);
 
 }  // namespace norma
