@@ -8,6 +8,9 @@
 #include "layers/batch_norm.h"
 #include "layers/conv2d.h"
 #include "layers/flatten.h"
+#include "layers/group_norm.h"
+#include "layers/instance_norm.h"
+#include "layers/layer_norm.h"
 #include "layers/linear.h"
 #include "layers/loss.h"
 #include "layers/pool.h"
@@ -71,15 +74,36 @@ class ReferenceTest : public Reference {
     });
   }
 
-  void check_batch(BatchNorm2d& layer, const Case& c, const std::string& suffix) {
-    for (const Tensor& p : layer.parameters()) p.zero_grad();
-    const Tensor x = c.leaf("x" + suffix), y = layer(x);
-    backward_from(y, c.tensor("dy" + suffix));
-    expect_close(c, "y" + suffix, y, kForward);
-    expect_close(c, "dx" + suffix, x.grad(), kGradient);
-    for (const auto& [name, p] : layer.named_parameters()) expect_close(c, "d" + name + suffix, p.grad(), kGradient);
+  /// y and every gradient for the batches in `tested` ("_eval" is one in eval()), then the buffers.
+  void check_norm(Module& layer, const Case& c, const std::vector<std::string>& tested) {
+    for (const std::string& batch : tested) {
+      layer.train(batch != "_eval");
+      for (const Tensor& p : layer.parameters()) p.zero_grad();
+      const Tensor x = c.leaf("x" + batch), y = layer.forward(x);
+      backward_from(y, c.tensor("dy" + batch));
+      expect_close(c, "y" + batch, y, kForward);
+      expect_close(c, "dx" + batch, x.grad(), kGradient);
+      for (const auto& [name, p] : layer.named_parameters()) expect_close(c, "d" + name + batch, p.grad(), kGradient);
+    }
+    for (const auto& [name, buffer] : layer.named_buffers())
+      expect_close(c, name, buffer, name == "num_batches_tracked" ? kExact : kRunning);
+  }
+  /// Gives the layer the case's parameters, once their number and that of the buffers is right.
+  void start_norm(const Module& layer, const Case& c, std::size_t parameters, std::size_t buffers) {
+    ASSERT_EQ(layer.named_parameters().size(), parameters) << c.kind << " " << c.name;
+    ASSERT_EQ(layer.named_buffers().size(), buffers) << c.kind << " " << c.name;
+    for (const auto& [name, p] : layer.named_parameters()) assign(p, c.tensor(name));
   }
 };
+
+BatchNormOptions batch_norm_options(const Case& c) {
+  BatchNormOptions options{.eps = c.number("eps"),
+                           .momentum = std::nullopt,
+                           .affine = c.flag("affine"),
+                           .track_running_stats = c.flag("track")};
+  if (c.option("momentum") != "None") options.momentum = c.number("momentum");
+  return options;
+}
 
 TEST_F(ReferenceTest, Conv2d) {
   check_weighted("conv2d.txt", "conv2d", 40, [](const Tensor& x, const Tensor& w, const Tensor& b, const Case& c) {
@@ -89,23 +113,49 @@ TEST_F(ReferenceTest, Conv2d) {
 
 TEST_F(ReferenceTest, BatchNorm2d) {
   for_each_case("batch_norm.txt", "batch_norm", 63, [&](const Case& c) {
-    BatchNormOptions options{.eps = c.number("eps"),
-                             .momentum = std::nullopt,
-                             .affine = c.flag("affine"),
-                             .track_running_stats = c.flag("track")};
-    if (c.option("momentum") != "None") options.momentum = c.number("momentum");
-    BatchNorm2d layer(c.values("x1").sizes[1], options);
-    ASSERT_EQ(layer.named_parameters().size(), options.affine ? 2 : 0) << c.name;
-    ASSERT_EQ(layer.named_buffers().size(), options.track_running_stats ? 3 : 0) << c.name;
-    for (const auto& [name, p] : layer.named_parameters()) assign(p, c.tensor(name));
+    BatchNorm2d layer(c.values("x1").sizes[1], batch_norm_options(c));
+    start_norm(layer, c, c.flag("affine") ? 2 : 0, c.flag("track") ? 3 : 0);
+    layer.forward(c.tensor("x1"));
+    layer.forward(c.tensor("x2"));
+    check_norm(layer, c, {"3", "_eval"});
+  });
+}
 
-    layer(c.tensor("x1"));
-    layer(c.tensor("x2"));
-    check_batch(layer, c, "3");
-    layer.eval();
-    check_batch(layer, c, "_eval");
-    for (const auto& [name, buffer] : layer.named_buffers())
-      expect_close(c, name, buffer, name == "num_batches_tracked" ? kExact : kRunning);
+TEST_F(ReferenceTest, BatchNorm1d) {
+  for_each_case("norm_family.txt", "batch_norm1d", 9, [&](const Case& c) {
+    BatchNorm1d layer(c.values("x1").sizes[1], batch_norm_options(c));
+    start_norm(layer, c, c.flag("affine") ? 2 : 0, c.flag("track") ? 3 : 0);
+    check_norm(layer, c, {"1", "2", "_eval"});
+  });
+}
+
+TEST_F(ReferenceTest, GroupNorm) {
+  for_each_case("norm_family.txt", "group_norm", 14, [&](const Case& c) {
+    GroupNorm layer(c.index("groups"), c.values("x1").sizes[1], {.eps = c.number("eps"), .affine = c.flag("affine")});
+    start_norm(layer, c, c.flag("affine") ? 2 : 0, 0);
+    check_norm(layer, c, {"1"});
+  });
+}
+
+TEST_F(ReferenceTest, LayerNorm) {
+  for_each_case("norm_family.txt", "layer_norm", 10, [&](const Case& c) {
+    const Shape x = c.values("x1").shape();
+    const bool affine = c.flag("affine"), bias = c.flag("bias");
+    LayerNorm layer(x.rank() == 4 ? Shape{x[1], x[2], x[3]} : Shape{x[1]},
+                    {.eps = c.number("eps"), .elementwise_affine = affine, .bias = bias});
+    start_norm(layer, c, !affine ? 0 : bias ? 2 : 1, 0);
+    check_norm(layer, c, {"1"});
+  });
+}
+
+TEST_F(ReferenceTest, InstanceNorm2d) {
+  for_each_case("norm_family.txt", "instance_norm", 9, [&](const Case& c) {
+    InstanceNorm2d layer(c.values("x1").sizes[1], {.eps = c.number("eps"),
+                                                   .momentum = c.number("momentum"),
+                                                   .affine = c.flag("affine"),
+                                                   .track_running_stats = c.flag("track")});
+    start_norm(layer, c, c.flag("affine") ? 2 : 0, c.flag("track") ? 3 : 0);
+    check_norm(layer, c, {"1", "2", "_eval"});
   });
 }
 

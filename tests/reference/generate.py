@@ -17,79 +17,14 @@ nine digits, so that the references carry no rounding of their own. A file is a 
 
 import itertools
 import math
-import pathlib
-import struct
-import textwrap
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.optim import lr_scheduler
 
-MOMENTA = [0.1, 0.3, 0.0, 1.0, None]
-
-
-def f32(number):
-    """The nearest float32."""
-    return struct.unpack("f", struct.pack("f", number))[0]
-
-
-def rounded(x):
-    """At most three decimals, which keeps the files small, and exact in float32."""
-    return torch.round(x, decimals=3).float().double()
-
-
-def draw(*shape, scale=1.0):
-    return rounded(torch.randn(shape, dtype=torch.float64) * scale)
-
-
-def draw_spread(*shape):
-    """An image batch without nearly constant channels, in which 1/std would magnify float32's rounding."""
-    x = draw(*shape, scale=1.5)
-    while (narrow := x.std(dim=(0, 2, 3)) < 0.5).any():
-        x[:, narrow] = draw(*shape, scale=1.5)[:, narrow]
-    return rounded(x + draw(shape[1]).view(1, -1, 1, 1))
-
-
-def leaf(x):
-    return None if x is None else x.clone().requires_grad_(True)
-
-
-def as_text(number):
-    short = f"{number:.6g}"
-    return short if f32(float(short)) == number else f"{number:.9g}"
-
-
-class CaseFile:
-    def __init__(self, name, about):
-        self.path = pathlib.Path(__file__).parent / name
-        self.lines = [f"# {about} Written by generate.py, which explains the format."]
-        self.counts = {}
-
-    def case(self, kind, name, tensors, **options):
-        """Tensors that are None are left out."""
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        self.lines.append(" ".join(["case", kind, name, *(f"{key}={value}" for key, value in options.items())]))
-        for key, x in tensors.items():
-            if x is None:
-                continue
-            self.lines.append(" ".join(["tensor", key, *map(str, x.shape)]))
-            numbers = [as_text(number) for number in x.detach().flatten().tolist()]
-            self.lines += textwrap.wrap(" ".join(numbers), width=118, break_on_hyphens=False)
-
-    def write(self):
-        self.path.write_text("\n".join(self.lines) + "\n")
-        print(f"{self.path.name}: {self.path.stat().st_size} bytes, {self.counts}")
-
-
-def differentiated(function, **inputs):
-    """The inputs, y = function(*inputs), a random dy, and the gradient d<name> of every input that is not None."""
-    leaves = {name: leaf(x) for name, x in inputs.items()}
-    y = function(*leaves.values())
-    dy = draw(*y.shape)
-    y.backward(dy)
-    gradients = {f"d{name}": None if x is None else x.grad for name, x in leaves.items()}
-    return {**inputs, "dy": dy, "y": y, **gradients}
+import norms
+from cases import CaseFile, differentiated, draw, leaf, rounded
 
 
 def conv2d_cases(file):
@@ -111,46 +46,6 @@ def conv2d_cases(file):
     add("wide", (2, 16, 3, 4), 17, 1, 1, 0, bias=True)
     add("pixel", (3, 4, 1, 1), 5, 3, 1, 1, bias=True)
     add("exact_fit", (2, 3, 5, 5), 4, 5, 2, 0, bias=False)
-
-
-def batch_norm_case(file, shape, affine, track, momentum, eps):
-    channels = shape[1]
-    name = "x".join(map(str, shape)) + f"_affine{int(affine)}_track{int(track)}_momentum{momentum}_eps{eps}"
-    options = {"eps": eps, "momentum": momentum}
-    layer = nn.BatchNorm2d(channels, affine=affine, track_running_stats=track, **options).double()
-    tensors = {}
-    if affine:
-        tensors |= {"weight": rounded(1 + draw(channels, scale=0.3)), "bias": draw(channels)}
-        layer.load_state_dict({**layer.state_dict(), **tensors})
-
-    def run(suffix, tested):
-        x = leaf(draw_spread(*shape))
-        y = layer(x)
-        tensors[f"x{suffix}"] = x
-        if not tested:
-            return
-        layer.zero_grad()
-        dy = draw(*shape)
-        y.backward(dy)
-        tensors.update({f"dy{suffix}": dy, f"y{suffix}": y, f"dx{suffix}": x.grad})
-        tensors.update({f"d{name}{suffix}": p.grad.clone() for name, p in layer.named_parameters()})
-
-    for batch in (1, 2, 3):
-        run(batch, tested=batch == 3)
-    layer.eval()
-    run("_eval", tested=True)
-    tensors |= {name: x.double() for name, x in layer.named_buffers()}
-    file.case("batch_norm", name, tensors, affine=int(affine), track=int(track), **options)
-
-
-def batch_norm_cases(file):
-    """Every small shape, each with other options, in an order that mixes them; few without running statistics, for
-    then there is less to compare."""
-    options = list(itertools.product([True, False], [True, True, True, False], MOMENTA, [1e-5, 1e-3]))
-    shapes = itertools.product([1, 2, 3, 8], [1, 2, 3, 7, 16], [(1, 1), (2, 2), (3, 5), (7, 7)])
-    shapes = [(n, c, h, w) for n, c, (h, w) in shapes if n * h * w > 1 and n * c * h * w <= 520]
-    for i, shape in enumerate(shapes):
-        batch_norm_case(file, shape, *options[i * 27 % len(options)])
 
 
 def layer_cases(file):
@@ -283,10 +178,12 @@ def main():
     torch.set_num_threads(1)
     for name, about, fillers in [
             ("conv2d.txt", "Convolution.", [conv2d_cases]),
-            ("batch_norm.txt", "Three training batches and one evaluated, per case.", [batch_norm_cases]),
+            ("batch_norm.txt", "Three training batches and one evaluated, per case.", [norms.batch_norm_cases]),
             ("layers.txt", "The other layers and the loss.", [layer_cases, cross_entropy_cases]),
             ("optim.txt", "SGD and learning-rate schedules.", [sgd_cases, schedule_cases]),
-            ("trace.txt", "Twenty training steps of a small network.", [trace_case])]:
+            ("trace.txt", "Twenty training steps of a small network.", [trace_case]),
+            ("norm_family.txt", "Normalisation layers other than BatchNorm2d.",
+             [norms.group_norm_cases, norms.layer_norm_cases, norms.instance_norm_cases, norms.batch_norm1d_cases])]:
         file = CaseFile(name, about)
         for fill in fillers:
             fill(file)
