@@ -45,9 +45,11 @@ struct Known {
   Index groups, pixels;
   bool stats_depend_on_x;
 
+  // Number by number: Eigen's rsqrt() of eight doubles at once rounds differently from that of the few that remain at the
+  // end, and the number of images would decide which ones remain.
   Known(const Tensor& x, const ImageStats& stats, const Tensor& weight, const Tensor& bias, double eps)
       : mean(stats.mean),
-        inv_std((stats.variance + eps).rsqrt()),
+        inv_std(stats.variance.unaryExpr([eps](double variance) { return 1 / std::sqrt(variance + eps); })),
         gamma(weight.defined() ? Table(weight.pixels().cast<double>()) : Table::Ones(1, x.dim(1))),
         beta(bias.defined() ? Table(bias.pixels().cast<double>()) : Table::Zero(1, x.dim(1))),
         groups(stats.groups),
