@@ -1,6 +1,8 @@
 // Derivation and arithmetic: image_norm.cpp.
 #include "layers/group_norm.h"
 
+#include <cmath>
+
 #include "layers/image_norm.h"
 
 namespace norma {
@@ -11,22 +13,22 @@ Tensor group_norm(const Tensor& x, Index groups, const Tensor& gamma, const Tens
         x.shape());
   check(x.size() != groups, "group_norm: a batch needs more than 1 number per group, got x ", x.shape(), " in ", groups,
         " groups");
-  return normalise_images("group_norm", x, ImageStats::of(x, groups), gamma, beta, eps);
+  return normalise_images("group_norm", x, ImageStats::of(x, groups), gamma, beta, {x.dim(1)}, eps);
 }
 
 GroupNorm::GroupNorm(Index num_groups, Index num_channels, GroupNormOptions options)
     : num_groups_(num_groups), num_channels_(num_channels), options_(options) {
   check(num_groups > 0 && num_channels > 0 && num_channels % num_groups == 0,
         "GroupNorm: num_groups must divide num_channels, got ", num_groups, " groups of ", num_channels, " channels");
-  check(options.eps > 0, "GroupNorm: eps must be positive, got ", options.eps);
+  check(options.eps > 0 && std::isfinite(options.eps), "GroupNorm: eps must be positive and finite, got ", options.eps);
   if (!options.affine) return;
   weight_ = parameter("weight", Tensor::full({num_channels}, 1));
   bias_ = parameter("bias", Tensor({num_channels}));
 }
 
 Tensor GroupNorm::forward(const Tensor& x) {
-  check(x.rank() >= 2 && x.dim(1) == num_channels_, "group_norm: needs x (N,", num_channels_, ",H,W) or (N,",
-        num_channels_, "), got ", x.shape());
+  check((x.rank() == 2 || x.rank() == 4) && x.dim(1) == num_channels_, "group_norm: needs x (N,", num_channels_,
+        ",H,W) or (N,", num_channels_, "), got ", x.shape());
   return group_norm(x, num_groups_, weight_, bias_, options_.eps);
 }
 

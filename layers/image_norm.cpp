@@ -118,15 +118,13 @@ void pass_on(const Tensor& parameter, const DoubleRow& row) {
   parameter.accumulate_grad(std::move(gradient));
 }
 
-void check_arguments(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
+void check_arguments(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Shape& parameters,
+                     double eps) {
   check(eps > 0 && std::isfinite(eps), op, ": eps must be positive and finite, got ", eps);
   check(x.rank() == 2 || x.rank() == 4, op, ": x must be (N,C,H,W) or (N,C), got ", x.shape());
-  const Shape channels{x.dim(1)}, image = x.rank() == 4 ? Shape{x.dim(1), x.dim(2), x.dim(3)} : channels;
-  const Shape shape = gamma.defined() ? gamma.shape() : beta.defined() ? beta.shape() : channels;
-  check(shape == channels || shape == image, op, ": x ", x.shape(), " needs gamma and beta ", channels, " or ", image,
-        ", got ", shape);
-  check(!beta.defined() || beta.shape() == shape, op, ": gamma and beta must have one shape, got ", shape, " and ",
-        beta.defined() ? beta.shape() : shape);
+  for (const auto& [name, p] : {std::pair("gamma", gamma), std::pair("beta", beta)})
+    check(!p.defined() || p.shape() == parameters, op, ": x ", x.shape(), " needs ", name, " ", parameters, ", got ",
+          p.defined() ? p.shape() : parameters);
 }
 
 }  // namespace
@@ -150,8 +148,8 @@ ImageStats ImageStats::fixed(const ChannelStats& stats, Index images) {
 }
 
 Tensor normalise_images(const char* op, const Tensor& x, const ImageStats& stats, const Tensor& gamma,
-                        const Tensor& beta, double eps) {
-  check_arguments(op, x, gamma, beta, eps);
+                        const Tensor& beta, const Shape& parameters, double eps) {
+  check_arguments(op, x, gamma, beta, parameters, eps);
   const Known k(x, stats, gamma, beta, eps);
   return record(op, output(x, k), {x, gamma, beta}, [x, gamma, beta, k](const Tensor& dy) {
     if (x.requires_grad()) x.accumulate_grad(input_gradient(dy, x, k));

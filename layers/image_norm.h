@@ -19,9 +19,10 @@ struct ImageStats {
   static ImageStats fixed(const ChannelStats& stats, Index images);
 };
 
-/// y = (x - mean) / sqrt(variance + eps) * gamma + beta, recorded under the name `op`. gamma and beta, where defined, are
-/// (C), or (C,H,W): one for each number of an image. Throws Error, led by `op`, for eps <= 0 and for other shapes.
+/// y = (x - mean) / sqrt(variance + eps) * gamma + beta, recorded under the name `op`. gamma and beta, where defined, have
+/// the shape `parameters`, which is (C), or (C,H,W): one for each number of an image. Throws Error, led by `op`, for other
+/// shapes, and for eps that is not positive and finite.
 Tensor normalise_images(const char* op, const Tensor& x, const ImageStats& stats, const Tensor& gamma,
-                        const Tensor& beta, double eps);
+                        const Tensor& beta, const Shape& parameters, double eps);
 
 }  // namespace norma

@@ -1,6 +1,7 @@
 // Derivation and arithmetic: image_norm.cpp. Every channel is a group of its own.
 #include "layers/instance_norm.h"
 
+#include <cmath>
 #include <limits>
 
 #include "layers/image_norm.h"
@@ -18,13 +19,14 @@ void check_pixels(const Tensor& x) {
 
 Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
   check_pixels(x);
-  return normalise_images("instance_norm", x, ImageStats::of(x, x.dim(1)), gamma, beta, eps);
+  return normalise_images("instance_norm", x, ImageStats::of(x, x.dim(1)), gamma, beta, {x.dim(1)}, eps);
 }
 
 InstanceNorm2d::InstanceNorm2d(Index num_features, InstanceNormOptions options)
     : num_features_(num_features), options_(options) {
   check(num_features > 0, "InstanceNorm2d: num_features must be positive, got ", num_features);
-  check(options.eps > 0, "InstanceNorm2d: eps must be positive, got ", options.eps);
+  check(options.eps > 0 && std::isfinite(options.eps), "InstanceNorm2d: eps must be positive and finite, got ",
+        options.eps);
   check(options.momentum >= 0 && options.momentum <= 1,
         "InstanceNorm2d: momentum, the weight of the new batch, must lie in [0,1], got ", options.momentum);
   if (options.affine) {
@@ -45,7 +47,8 @@ Tensor InstanceNorm2d::forward(const Tensor& x) {
   if (tracks && !training()) {
     const ChannelStats running{running_mean_.pixels().row(0).cast<double>(),
                                running_var_.pixels().row(0).cast<double>()};
-    return normalise_images("instance_norm", x, ImageStats::fixed(running, x.dim(0)), weight_, bias_, options_.eps);
+    return normalise_images("instance_norm", x, ImageStats::fixed(running, x.dim(0)), weight_, bias_, {num_features_},
+                            options_.eps);
   }
   check_pixels(x);
   const ImageStats images = ImageStats::of(x, num_features_);
@@ -53,7 +56,7 @@ Tensor InstanceNorm2d::forward(const Tensor& x) {
   if (tracks && !finite)
     throw NonFiniteError(
         join("instance_norm: x ", x.shape(), " holds NaN or infinity; the running statistics were kept"));
-  Tensor y = normalise_images("instance_norm", x, images, weight_, bias_, options_.eps);
+  Tensor y = normalise_images("instance_norm", x, images, weight_, bias_, {num_features_}, options_.eps);
   if (!tracks || x.size() == 0) return y;
   const auto take = [momentum = options_.momentum](Tensor& running, const DoubleRow& value) {
     const DoubleRow average = (1 - momentum) * running.pixels().row(0).cast<double>() + momentum * value;

@@ -1,6 +1,8 @@
 // Derivation and arithmetic: image_norm.cpp.
 #include "layers/layer_norm.h"
 
+#include <cmath>
+
 #include "layers/image_norm.h"
 
 namespace norma {
@@ -12,17 +14,14 @@ Shape one_image(const Tensor& x) { return x.rank() == 4 ? Shape{x.dim(1), x.dim(
 
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
   check(x.rank() == 2 || x.rank() == 4, "layer_norm: x must be (N,C,H,W) or (N,C), got ", x.shape());
-  for (const auto& [name, p] : {std::pair("gamma", gamma), std::pair("beta", beta)})
-    check(!p.defined() || p.shape() == one_image(x), "layer_norm: x ", x.shape(), " needs ", name, " ", one_image(x),
-          ", got ", p.defined() ? p.shape() : Shape{});
-  return normalise_images("layer_norm", x, ImageStats::of(x, 1), gamma, beta, eps);
+  return normalise_images("layer_norm", x, ImageStats::of(x, 1), gamma, beta, one_image(x), eps);
 }
 
 LayerNorm::LayerNorm(Shape normalized_shape, LayerNormOptions options)
     : normalized_shape_(normalized_shape), options_(options) {
   check((normalized_shape.rank() == 1 || normalized_shape.rank() == 3) && normalized_shape.size() > 0,
         "LayerNorm: normalized_shape must be (C,H,W) or (C), got ", normalized_shape);
-  check(options.eps > 0, "LayerNorm: eps must be positive, got ", options.eps);
+  check(options.eps > 0 && std::isfinite(options.eps), "LayerNorm: eps must be positive and finite, got ", options.eps);
   if (!options.elementwise_affine) return;
   weight_ = parameter("weight", Tensor::full(normalized_shape, 1));
   if (options.bias) bias_ = parameter("bias", Tensor(normalized_shape));
