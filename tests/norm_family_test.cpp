@@ -218,6 +218,27 @@ TEST(NormFamily, AGradientDoesNotDependOnWhoElseWantsOne) {
     }
 }
 
+/// Without gamma it is 1, without beta 0.
+TEST(NormFamily, FunctionsTakeOneParameterWithoutTheOther) {
+  const Shape shape{3, 4, 2, 3};
+  const Tensor x = random_leaf(shape, 1), dy = random_tensor(shape, 2), none;
+  using Function = std::function<Tensor(const Tensor& gamma, const Tensor& beta)>;
+  const auto check_alone = [&](const Function& f, const Shape& parameter) {
+    const Tensor drawn = random_leaf(parameter, 3), one = Tensor::full(parameter, 1), zero(parameter);
+    const auto bytes = [&](const Tensor& gamma, const Tensor& beta) {
+      for (const Tensor& leaf : {x, drawn}) leaf.zero_grad();
+      const Tensor y = f(gamma, beta);
+      sum(mul(y, dy)).backward();
+      return bytes_of({{"y", y}, {"dx", x.grad()}, {"dparameter", drawn.grad()}});
+    };
+    EXPECT_EQ(bytes(drawn, none), bytes(drawn, zero));
+    EXPECT_EQ(bytes(none, drawn), bytes(one, drawn));
+  };
+  check_alone([&](const Tensor& g, const Tensor& b) { return group_norm(x, 2, g, b, kEps); }, {4});
+  check_alone([&](const Tensor& g, const Tensor& b) { return layer_norm(x, g, b, kEps); }, {4, 2, 3});
+  check_alone([&](const Tensor& g, const Tensor& b) { return instance_norm(x, g, b, kEps); }, {4});
+}
+
 TEST(NormFamily, TrainAndEvalAreTheSameWithoutRunningStatistics) {
   const Tensor x = random_leaf({3, 4, 3, 2}, 1, 2, 3), dy = random_tensor(x.shape(), 2);
   for (const FamilyMember& one : family_for(x.shape())) {
