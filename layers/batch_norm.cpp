@@ -47,7 +47,7 @@ struct Channels {
   DoubleRow mean, inv_std, gamma, beta;
 
   Channels(const ChannelStats& stats, const Tensor& weight, const Tensor& bias, double eps)
-      : mean(stats.mean), inv_std((stats.variance + eps).rsqrt()), gamma(row_or(weight, 1)), beta(row_or(bias, 0)) {}
+      : mean(stats.mean), inv_std(inverse_std(stats.variance, eps)), gamma(row_or(weight, 1)), beta(row_or(bias, 0)) {}
 
   DoubleRow row_or(const Tensor& parameter, double otherwise) const {
     if (!parameter.defined()) return DoubleRow::Constant(mean.size(), otherwise);

@@ -44,7 +44,7 @@ std::shared_ptr<Conv2d> folded(const Conv2d& conv, const BatchNorm2d& norm) {
   const NamedTensors own = conv.named_parameters(), affine = norm.named_parameters();
   const Tensor& weight = own.front().second;
   const ChannelStats stats = norm.running_stats();
-  DoubleRow scale = (stats.variance + norm.options().eps).rsqrt(), bias = -stats.mean;
+  DoubleRow scale = inverse_std(stats.variance, norm.options().eps), bias = -stats.mean;
   if (own.size() == 2) bias += own[1].second.pixels().row(0).cast<double>();
   if (!affine.empty()) scale *= affine[0].second.pixels().row(0).cast<double>();
   bias *= scale;

@@ -11,6 +11,8 @@
 //   mean and exactly 0 as variance. Sums of finite floats do not overflow a double.
 #pragma once
 
+#include <cmath>
+
 #include "core/tensor.h"
 
 namespace norma {
@@ -19,6 +21,13 @@ namespace norma {
 struct ChannelStats {
   DoubleRow mean, variance;
 };
+
+/// 1/sqrt(variance + eps) for a row or table of variances. Number by number: Eigen's rsqrt() of eight doubles at once rounds
+/// differently from that of the few left at the end, and how many images there are would decide which those are.
+template <class Variances>
+typename Variances::PlainObject inverse_std(const Variances& variance, double eps) {
+  return variance.unaryExpr([eps](double v) { return 1 / std::sqrt(v + eps); });
+}
 
 /// Count, mean, and sum of squared distances from the mean, of the rows seen so far, channel by channel.
 struct Moments {

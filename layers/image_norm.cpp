@@ -21,12 +21,12 @@ namespace {
 
 using Table = ImageStats::Table;
 
-/// For each channel the average of `channels` over its group.
+/// For each channel the average of `channels` over its group; exact where all are equal, as the first is the origin.
 DoubleRow group_average(DoubleRow channels, Index groups) {
   const Index width = channels.size() / groups;
   for (Index g = 0; g < groups; ++g) {
     auto group = channels.segment(g * width, width);
-    group.setConstant(group.mean());
+    group.setConstant(group[0] + (group - group[0]).mean());
   }
   return channels;
 }
@@ -45,11 +45,9 @@ struct Known {
   Index groups, pixels;
   bool stats_depend_on_x;
 
-  // Number by number: Eigen's rsqrt() of eight doubles at once rounds differently from that of the few that remain at the
-  // end, and the number of images would decide which ones remain.
   Known(const Tensor& x, const ImageStats& stats, const Tensor& weight, const Tensor& bias, double eps)
       : mean(stats.mean),
-        inv_std(stats.variance.unaryExpr([eps](double variance) { return 1 / std::sqrt(variance + eps); })),
+        inv_std(inverse_std(stats.variance, eps)),
         gamma(weight.defined() ? Table(weight.pixels().cast<double>()) : Table::Ones(1, x.dim(1))),
         beta(bias.defined() ? Table(bias.pixels().cast<double>()) : Table::Zero(1, x.dim(1))),
         groups(stats.groups),
@@ -153,6 +151,8 @@ Tensor normalise_images(const char* op, const Tensor& x, const ImageStats& stats
   const Known k(x, stats, gamma, beta, eps);
   return record(op, output(x, k), {x, gamma, beta}, [x, gamma, beta, k](const Tensor& dy) {
     if (x.requires_grad()) x.accumulate_grad(input_gradient(dy, x, k));
+    const auto wanted = [](const Tensor& p) { return p.defined() && p.requires_grad(); };
+    if (!wanted(gamma) && !wanted(beta)) return;
     const Index period = std::max({k.gamma.rows(), k.beta.rows(), Index{1}});
     const DoubleRow sums = parameter_gradients(dy.pixels(), x.pixels(), k, period);
     pass_on(beta, sums.head(sums.size() / 2));
