@@ -20,12 +20,11 @@
 // would undo any such shift or stretch. In evaluation the statistics are constants and only the first term remains.
 //
 // Rounding. The arithmetic is in double and every result is rounded once, to float: no float lies nearer to the true
-// value. In float alone x - mean would cancel: with mean/std = 10^6 the rounding of the mean is already 6% of std.
+// value, except where a result is the small rest that a cancellation leaves. In float alone x - mean would cancel: with mean/std = 10^6 the rounding of the mean is already 6% of std.
 // Statistics: Note [Stable in one pass], channel_stats.h. A constant channel gives x_hat = 0, y = beta, exactly.
 #include "layers/batch_norm.h"
 
 #include <cmath>
-#include <limits>
 
 #include "core/parallel.h"
 
@@ -121,7 +120,10 @@ Tensor batch_norm(const Tensor& x, const ChannelStats& stats, const Tensor& gamm
   const Channels k(stats, gamma, beta, eps);
   return record("batch_norm", normalise(x, k), {x, gamma, beta},
                 [x, k, gamma, beta, stats_depend_on_x](const Tensor& dy) {
-                  const ParameterGradients sums = parameter_gradients(dy.pixels(), x.pixels(), k);
+                  const auto wanted = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
+                  ParameterGradients sums{DoubleRow::Zero(x.dim(1)), DoubleRow::Zero(x.dim(1))};
+                  if (stats_depend_on_x || wanted(gamma) || wanted(beta))
+                    sums = parameter_gradients(dy.pixels(), x.pixels(), k);
                   if (x.requires_grad()) x.accumulate_grad(input_gradient(dy, x, k, sums, stats_depend_on_x));
                   if (gamma.defined()) gamma.accumulate_grad(as_tensor(sums.dgamma));
                   if (beta.defined()) beta.accumulate_grad(as_tensor(sums.dbeta));
@@ -182,23 +184,21 @@ Tensor BatchNorm::forward(const Tensor& x) {
 void BatchNorm::update_running_stats(const ChannelStats& batch, double m) {
   num_batches_tracked_.pixels() += 1;
   const double momentum = options_.momentum.value_or(1 / static_cast<double>(num_batches_tracked_.item()));
-  const auto take = [momentum](Tensor& running, const DoubleRow& value) {
-    constexpr double kLargest = std::numeric_limits<Real>::max();  // the variance of huge numbers may not fit a Real
-    const DoubleRow average = (1 - momentum) * running.pixels().row(0).cast<double>() + momentum * value;
-    running.pixels().row(0) = average.min(kLargest).cast<Real>();
-  };
-  take(running_mean_, batch.mean);
-  take(running_var_, batch.variance * (m / (m - 1)));
+  update_average(running_mean_, batch.mean, momentum);
+  update_average(running_var_, batch.variance * (m / (m - 1)), momentum);
 }
 
 void BatchNorm::set_running_stats(const Moments& seen, Index batches) {
+  check(options_.track_running_stats, name_, ": this layer keeps no running statistics");
   check(seen.count > 1, name_, ": running statistics need more than 1 value per channel, got ", seen.count);
+  check(seen.mean.size() == num_features_, name_, ": num_features ", num_features_, " needs as many means, got ",
+        seen.mean.size());
+  if (!seen.mean.isFinite().all() || !seen.squares.isFinite().all())
+    throw NonFiniteError(join(name_, ": NaN or infinity would enter the running statistics; they were kept"));
   reset_running_stats();
   num_batches_tracked_.pixels() = static_cast<Real>(batches);
-  running_mean_.pixels().row(0) = seen.mean.cast<Real>();
-  running_var_.pixels().row(0) =
-      (seen.squares / (seen.count - 1)).min(double{std::numeric_limits<Real>::max()}).cast<Real>();
-  recalibrated_ = true;
+  update_average(running_mean_, seen.mean, 1);
+  update_average(running_var_, seen.squares / (seen.count - 1), 1);
 }
 
 ChannelStats BatchNorm::running_stats() const {
@@ -209,15 +209,21 @@ ChannelStats BatchNorm::running_stats() const {
 
 void BatchNorm::freeze(bool on) {
   check(options_.track_running_stats, name_, ": without running statistics there is nothing to freeze to");
-  frozen_ = on;
-  for (Tensor& p : {std::ref(weight_), std::ref(bias_)})
-    if (p.defined()) p.requires_grad(!on).zero_grad();
+  if (on == std::exchange(frozen_, on) || !options_.affine) return;
+  if (on) {
+    weight_was_trained_ = weight_.requires_grad();
+    bias_was_trained_ = bias_.requires_grad();
+  }
+  weight_.requires_grad(!on && weight_was_trained_).zero_grad();
+  bias_.requires_grad(!on && bias_was_trained_).zero_grad();
 }
 
 /// What is left of the 0 and 1 that the running statistics began with.
 double BatchNorm::weight_of_start() const {
   const double batches = num_batches_tracked_.item();
-  if (recalibrated_) return 0;
+  if (batches >= trusted_from_) return 0;
+  if (batches == 0)  // an old state has no counter: look
+    return (std::as_const(running_mean_).rows() == 0).all() && (std::as_const(running_var_).rows() == 1).all() ? 1 : 0;
   return std::pow(1 - options_.momentum.value_or(1), batches);
 }
 
@@ -246,7 +252,7 @@ void BatchNorm::reset_running_stats() {
   running_mean_.pixels().setZero();
   running_var_.pixels().setOnes();
   num_batches_tracked_.pixels().setZero();
-  recalibrated_ = false;
+  trusted_from_ = std::numeric_limits<double>::infinity();
 }
 
 void BatchNorm::reset_parameters(Random) {

@@ -1,6 +1,7 @@
 // BatchNorm2d and BatchNorm1d: batch normalisation. The derivation is in batch_norm.cpp.
 #pragma once
 
+#include <limits>
 #include <optional>
 
 #include "layers/channel_stats.h"
@@ -22,7 +23,7 @@ enum class NonFinite {
   ignore,  // normalise it as it is, but keep it out of the running statistics and the counter
 };
 
-/// PyTorch's five arguments (the first, num_features, stands before them) and one of Norma's own.
+/// PyTorch's arguments, but for num_features, which stands before them, and one of Norma's own.
 struct BatchNormOptions {
   /// Added to the variance under the root; > 0.
   double eps = 1e-5;
@@ -53,13 +54,16 @@ class BatchNorm : public Module {
   /// Running averages and counter back to their start.
   void reset_running_stats();
   /// Fixes the layer whatever train() and eval() say, until freeze(false): it normalises with the running averages, these
-  /// stay, and weight and bias ask for no gradient. Throws Error for a layer without running statistics.
+  /// stay, and weight and bias ask for no gradient; then they do again what they did before. Throws Error for a layer without
+  /// running statistics.
   void freeze(bool on = true);
   bool frozen() const { return frozen_; }
   /// Running mean and variance. Throws Error for a layer without.
   ChannelStats running_stats() const;
   /// Takes the mean and unbiased variance of everything in `seen`, which came in `batches` batches: recalibrate().
   void set_running_stats(const Moments& seen, Index batches);
+  /// Tells lint() that nothing of their start is left in the running statistics, however few batches they saw.
+  void trust_running_stats() { trusted_from_ = num_batches_tracked_.item(); }
   /// From now on forward() adds the moments of its x to *into, which must outlive that; null ends it.
   void report_moments(Moments* into) { report_into_ = into; }
   const BatchNormOptions& options() const { return options_; }
@@ -80,7 +84,8 @@ class BatchNorm : public Module {
   BatchNormOptions options_;
   Tensor weight_, bias_;  // gamma, beta
   Tensor running_mean_, running_var_, num_batches_tracked_;
-  bool frozen_ = false, recalibrated_ = false;
+  bool frozen_ = false, weight_was_trained_ = false, bias_was_trained_ = false;  // before freeze()
+  double trusted_from_ = std::numeric_limits<double>::infinity();                // value of the counter
   Moments* report_into_ = nullptr;
 };
 

@@ -1,36 +1,21 @@
 #include "layers/batch_norm_model.h"
 
+#include <algorithm>
+#include <typeinfo>
+
 #include "layers/conv2d.h"
 
 namespace norma {
 namespace {
 
-void collect(const Module& module, const std::string& prefix, std::vector<std::pair<std::string, BatchNorm*>>& all) {
-  for (const auto& [name, child] : module.children()) {
-    if (auto* norm = dynamic_cast<BatchNorm*>(child.get())) all.emplace_back(prefix + name, norm);
-    collect(*child, prefix + name + ".", all);
+void collect(Module& module, const std::string& name, std::vector<std::pair<std::string, BatchNorm*>>& all) {
+  if (auto* norm = dynamic_cast<BatchNorm*>(&module)) {
+    const auto is_this = [norm](const auto& entry) { return entry.second == norm; };
+    if (std::none_of(all.begin(), all.end(), is_this)) all.emplace_back(name, norm);
   }
+  for (const auto& [child_name, child] : module.children())
+    collect(*child, name.empty() ? child_name : name + "." + child_name, all);
 }
-
-/// Mode and buffers of a model, put back at the end; the buffers not if keep() was called.
-class Restore {
- public:
-  explicit Restore(Module& model) : model_(model), was_training_(model.training()) {
-    for (const auto& [name, tensor] : model.named_buffers()) saved_.emplace_back(tensor, tensor.clone());
-  }
-  ~Restore() {
-    model_.train(was_training_);
-    for (auto& [tensor, saved] : saved_) tensor.rows() = std::as_const(saved).rows();
-  }
-  Restore(const Restore&) = delete;
-  Restore& operator=(const Restore&) = delete;
-  void keep() { saved_.clear(); }
-
- private:
-  Module& model_;
-  bool was_training_;
-  std::vector<std::pair<Tensor, Tensor>> saved_;
-};
 
 Moments moments_of_input(Module& model, BatchNorm& norm, Index batches, const std::function<Tensor(Index)>& images) {
   Moments seen;
@@ -41,9 +26,11 @@ Moments moments_of_input(Module& model, BatchNorm& norm, Index batches, const st
 }
 
 std::shared_ptr<Conv2d> folded(const Conv2d& conv, const BatchNorm2d& norm) {
+  check(!norm.training() || norm.frozen(), "fold_batch_norm: ", norm.describe(), " is in train()");
   const NamedTensors own = conv.named_parameters(), affine = norm.named_parameters();
   const Tensor& weight = own.front().second;
   const ChannelStats stats = norm.running_stats();
+  check(stats.mean.size() == weight.dim(0), "fold_batch_norm: ", norm.describe(), " does not fit ", conv.describe());
   DoubleRow scale = inverse_std(stats.variance, norm.options().eps), bias = -stats.mean;
   if (own.size() == 2) bias += own[1].second.pixels().row(0).cast<double>();
   if (!affine.empty()) scale *= affine[0].second.pixels().row(0).cast<double>();
@@ -56,18 +43,19 @@ std::shared_ptr<Conv2d> folded(const Conv2d& conv, const BatchNorm2d& norm) {
   std::vector<Tensor> target = result->parameters();
   target[0].rows() = (weight.rows().cast<double>().colwise() * scale.transpose()).cast<Real>();
   target[1].pixels().row(0) = bias.cast<Real>();
+  result->eval();
   return result;
 }
 
 }  // namespace
 
-std::vector<std::pair<std::string, BatchNorm*>> batch_norms(const Module& model) {
+std::vector<std::pair<std::string, BatchNorm*>> batch_norms(Module& model) {
   std::vector<std::pair<std::string, BatchNorm*>> all;
   collect(model, "", all);
   return all;
 }
 
-void freeze_batch_norm(const Module& model, bool on) {
+void freeze_batch_norm(Module& model, bool on) {
   for (const auto& [name, norm] : batch_norms(model))
     if (norm->options().track_running_stats) norm->freeze(on);
 }
@@ -75,36 +63,49 @@ void freeze_batch_norm(const Module& model, bool on) {
 void recalibrate(Module& model, Index batches, const std::function<Tensor(Index)>& images) {
   check(batches > 0, "recalibrate: needs at least one batch");
   const NoGrad values_only;
-  Restore restore(model);
-  model.eval();
+  const EvalMode evaluating(model);
+  KeepBuffers on_exception(model);
+  std::vector<BatchNorm*> done;
   for (const auto& [name, norm] : batch_norms(model)) {
     if (norm->frozen() || !norm->options().track_running_stats) continue;
     const Moments seen = moments_of_input(model, *norm, batches, images);
+    check(seen.count > 1, "recalibrate: ", norm->describe(), " \"", name,
+          "\" needs more than 1 value per channel, got ", seen.count);
     if (!seen.mean.isFinite().all() || !seen.squares.isFinite().all())
-      throw NonFiniteError(join("recalibrate: NaN or infinity reaches ", place_of(name, *norm), "nothing was changed"));
+      throw NonFiniteError(
+          join("recalibrate: NaN or infinity reaches ", norm->describe(), " \"", name, "\"; nothing was changed"));
     norm->set_running_stats(seen, batches);
+    done.push_back(norm);
   }
-  restore.keep();
+  on_exception.release();
+  for (BatchNorm* norm : done) norm->trust_running_stats();
+}
+
+/// Whether `module` is a Layer, not of a class derived from it.
+template <class Layer>
+const Layer* exactly(const Module* module) {
+  return module && typeid(*module) == typeid(Layer) ? static_cast<const Layer*>(module) : nullptr;
 }
 
 Sequential fold_batch_norm(const Sequential& model) {
+  check(typeid(model) == typeid(Sequential), "fold_batch_norm: needs a Sequential, not a class derived from it");
   check(!model.training(), "fold_batch_norm: the model is in train(); only eval() can be folded");
   Sequential result;
+  result.eval();  // before it has children: those that are shared keep their modes
   const auto& layers = model.children();
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const std::shared_ptr<Module>& layer = layers[i].second;
-    const auto* conv = dynamic_cast<const Conv2d*>(layer.get());
-    const auto* norm = i + 1 < layers.size() ? dynamic_cast<const BatchNorm2d*>(layers[i + 1].second.get()) : nullptr;
+    const auto* conv = exactly<Conv2d>(layer.get());
+    const auto* norm = exactly<BatchNorm2d>(i + 1 < layers.size() ? layers[i + 1].second.get() : nullptr);
     if (conv && norm) {
       result.add(folded(*conv, *norm));
       ++i;
-    } else if (const auto* inner = dynamic_cast<const Sequential*>(layer.get())) {
+    } else if (const auto* inner = exactly<Sequential>(layer.get())) {
       result.add(fold_batch_norm(*inner));
     } else {
       result.add(layer);
     }
   }
-  result.eval();
   return result;
 }
 

@@ -1,5 +1,7 @@
 #include "layers/channel_stats.h"
 
+#include <limits>
+
 #include "core/parallel.h"
 
 namespace norma {
@@ -20,6 +22,11 @@ void Moments::merge(const Moments& more) {
 ChannelStats Moments::stats() const {
   check(count > 0, "channel_stats: an empty batch has no statistics");
   return {mean, squares / count};
+}
+
+void update_average(Tensor& running, const DoubleRow& value, double momentum) {
+  const DoubleRow average = (1 - momentum) * running.pixels().row(0).cast<double>() + momentum * value;
+  running.pixels().row(0) = average.min(double{std::numeric_limits<Real>::max()}).cast<Real>();
 }
 
 Moments moments_of_rows(const ConstArrayView& x, Index first, Index n) {

@@ -40,6 +40,9 @@ struct Moments {
   ChannelStats stats() const;
 };
 
+/// running = (1 - momentum) * running + momentum * value; at most the largest Real, which the variance of huge numbers exceeds.
+void update_average(Tensor& running, const DoubleRow& value, double momentum);
+
 /// Moments of a few rows, on this thread: Note [Stable in one pass]. No rows give a count of 0.
 Moments moments_of_rows(const ConstArrayView& x, Index first, Index n);
 

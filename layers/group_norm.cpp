@@ -11,8 +11,8 @@ Tensor group_norm(const Tensor& x, Index groups, const Tensor& gamma, const Tens
   check(x.rank() == 2 || x.rank() == 4, "group_norm: x must be (N,C,H,W) or (N,C), got ", x.shape());
   check(groups >= 1 && x.dim(1) % groups == 0, "group_norm: ", groups, " groups do not divide the channels of x ",
         x.shape());
-  check(x.size() != groups, "group_norm: a batch needs more than 1 number per group, got x ", x.shape(), " in ", groups,
-        " groups");
+  check(x.size() != groups, "group_norm: the batch needs more than 1 number per group, got x ", x.shape(), " in ",
+        groups, " groups");
   return normalise_images("group_norm", x, ImageStats::of(x, groups), gamma, beta, {x.dim(1)}, eps);
 }
 

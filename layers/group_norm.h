@@ -7,7 +7,7 @@ namespace norma {
 
 /// Each image's C channels in `groups` groups of neighbours; the C/groups * H*W numbers of a group share mean and variance.
 ///   y = (x - mean) / sqrt(variance + eps) * gamma + beta        x (N,C,H,W) or (N,C); gamma, beta (C) or not defined
-/// Throws Error unless `groups` divides C, and, as PyTorch, for a batch with a single number in a group.
+/// Throws Error unless `groups` divides C, and, as PyTorch, if the whole batch has a single number per group.
 /// Source: Wu & He 2018, "Group Normalization", section 3; torch.nn.functional.group_norm.
 Tensor group_norm(const Tensor& x, Index groups, const Tensor& gamma, const Tensor& beta, double eps);
 

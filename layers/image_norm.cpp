@@ -39,7 +39,8 @@ void for_each_image(const Tensor& x, const Body& body) {
   parallel_blocks(x.size() == 0 ? 0 : x.dim(0), 1, [&](Index n, Index, Index) { body(n); });
 }
 
-/// What is known of the images: row p of gamma and beta belongs to pixel p, or their only row to all pixels.
+/// What is known of the images: row p of gamma and beta belongs to pixel p of each image, or their only row to all pixels.
+/// A `row` below is a row of x.pixels(): row / pixels is the image, row % pixels the pixel in it.
 struct Known {
   Table mean, inv_std, gamma, beta;
   Index groups, pixels;
@@ -94,7 +95,8 @@ Tensor input_gradient(const Tensor& dy_tensor, const Tensor& x_tensor, const Kno
   return dx_tensor;
 }
 
-/// dbeta and dgamma as one row, each with `period` pixels of channels: as many as gamma and beta have.
+/// dbeta and dgamma as one row, each with `period` pixels of channels: as many as gamma and beta have. (With one a pixel a
+/// row is a whole image, and up to 1024 of them go to one thread.)
 DoubleRow parameter_gradients(const ConstArrayView& dy, const ConstArrayView& x, const Known& k, Index period) {
   const Index channels = x.cols(), width = period * channels;
   return column_sum(dy.rows() / period, 2 * width, [&](Index first, Index n) {

@@ -2,7 +2,6 @@
 #include "layers/instance_norm.h"
 
 #include <cmath>
-#include <limits>
 
 #include "layers/image_norm.h"
 
@@ -58,13 +57,9 @@ Tensor InstanceNorm2d::forward(const Tensor& x) {
         join("instance_norm: x ", x.shape(), " holds NaN or infinity; the running statistics were kept"));
   Tensor y = normalise_images("instance_norm", x, images, weight_, bias_, {num_features_}, options_.eps);
   if (!tracks || x.size() == 0) return y;
-  const auto take = [momentum = options_.momentum](Tensor& running, const DoubleRow& value) {
-    const DoubleRow average = (1 - momentum) * running.pixels().row(0).cast<double>() + momentum * value;
-    running.pixels().row(0) = average.min(double{std::numeric_limits<Real>::max()}).cast<Real>();
-  };
   const double pixels = static_cast<double>(x.dim(2) * x.dim(3));
-  take(running_mean_, images.mean.colwise().mean());
-  take(running_var_, images.variance.colwise().mean() * (pixels / (pixels - 1)));
+  update_average(running_mean_, images.mean.colwise().mean(), options_.momentum);
+  update_average(running_var_, images.variance.colwise().mean() * (pixels / (pixels - 1)), options_.momentum);
   return y;
 }
 

@@ -49,9 +49,11 @@ NamedTensors Module::state_dict() const {
 void Module::load_state_dict(const NamedTensors& state) {
   std::map<std::string, Tensor> given(state.begin(), state.end());
   check(given.size() == state.size(), "load_state_dict: a name stands twice in the state");
+  for (const auto& [name, tensor] : state) check(tensor.defined(), "load_state_dict: ", name, " has no numbers");
   NamedTensors own = state_dict();
   for (const auto& [name, tensor] : own) {
-    if (name.ends_with("num_batches_tracked")) given.try_emplace(name, Tensor(tensor.shape()));
+    if (name == "num_batches_tracked" || name.ends_with(".num_batches_tracked"))
+      given.try_emplace(name, Tensor(tensor.shape()));
     const auto found = given.find(name);
     check(found != given.end(), "load_state_dict: ", name, " ", tensor.shape(), " is missing from the state");
     check(found->second.shape() == tensor.shape(), "load_state_dict: ", name, " is ", tensor.shape(), " here and ",
@@ -62,6 +64,7 @@ void Module::load_state_dict(const NamedTensors& state) {
     check(std::any_of(own.begin(), own.end(), has_name), "load_state_dict: ", name, " ", tensor.shape(),
           " of the state is not known here");
   }
+  for (auto& [name, tensor] : given) tensor = tensor.clone();  // they may be the very tensors that are written
   for (auto& [name, tensor] : own) tensor.rows() = std::as_const(given.at(name)).rows();
 }
 
@@ -99,6 +102,32 @@ std::string Module::describe() const {
   std::string name = status == 0 ? readable : typeid(*this).name();
   std::free(readable);
   return name.substr(name.rfind(':') + 1);
+}
+
+namespace {
+
+void collect_modes(Module& module, std::vector<std::pair<Module*, bool>>& all) {
+  all.emplace_back(&module, module.training());
+  for (const auto& [name, child] : module.children()) collect_modes(*child, all);
+}
+
+}  // namespace
+
+EvalMode::EvalMode(Module& module) {
+  collect_modes(module, before_);
+  module.eval();
+}
+
+EvalMode::~EvalMode() {
+  for (const auto& [module, training] : before_) module->train(training);
+}
+
+KeepBuffers::KeepBuffers(const Module& module) : buffers_(module.named_buffers()) {
+  for (const auto& [name, buffer] : buffers_) saved_.push_back(buffer.clone());
+}
+
+KeepBuffers::~KeepBuffers() {
+  for (std::size_t i = 0; i < saved_.size(); ++i) buffers_[i].second.rows() = std::as_const(saved_[i]).rows();
 }
 
 Tensor Module::parameter(std::string name, Tensor initial) {

@@ -38,7 +38,7 @@ class Module {
   virtual Tensor forward(const Tensor& x) = 0;
   /// forward(), and on stderr what lint() finds, each code once in the life of this module.
   Tensor operator()(const Tensor& x);
-  /// What would likely be a mistake about modes, were forward() called now, here and in the children.
+  /// What would likely be a mistake, were forward() called now in this mode, here and in the children.
   std::vector<Finding> lint() const;
 
   /// Every tensor to be trained, of this module and its children, in order of registration.
@@ -92,6 +92,34 @@ class Module {
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
   bool training_ = true;
   std::set<std::string> told_;  // codes of the findings that operator() has printed
+};
+
+/// Puts a module into evaluation mode while it is alive, then every module of its tree into the mode it was in.
+class EvalMode {
+ public:
+  explicit EvalMode(Module& module);
+  ~EvalMode();
+  EvalMode(const EvalMode&) = delete;
+  EvalMode& operator=(const EvalMode&) = delete;
+
+ private:
+  std::vector<std::pair<Module*, bool>> before_;  // parents before their children
+};
+
+/// Puts the buffers of a module back when it ends, unless release() was called.
+class KeepBuffers {
+ public:
+  explicit KeepBuffers(const Module& module);
+  ~KeepBuffers();
+  KeepBuffers(const KeepBuffers&) = delete;
+  KeepBuffers& operator=(const KeepBuffers&) = delete;
+  void release() { saved_.clear(); }
+  /// The copies, in step with named_buffers().
+  const std::vector<Tensor>& saved() const { return saved_; }
+
+ private:
+  NamedTensors buffers_;
+  std::vector<Tensor> saved_;
 };
 
 /// "layer 3, BatchNorm2d(64): ", the beginning of what is said about a child.

@@ -6,7 +6,7 @@
 namespace norma {
 
 /// After torch.nn.Sequential; children are named "0", "1", ... An Error thrown by a layer is passed on with the layer's
-/// place in front: "layer 3, BatchNorm2d(64): batch_norm: ...".
+/// place in front: "layer 3, BatchNorm2d(64): batch_norm: ...", and the buffers of all layers are what they were.
 ///   Sequential net(Conv2d(3, 32, {.padding = 1, .bias = false}), BatchNorm2d(32), ReLU());
 /// (Sequential(Sequential(a, b)) with a single argument is a move, not a nesting; add() nests.)
 class Sequential : public Module {
@@ -31,6 +31,17 @@ class Sequential : public Module {
   }
 
   Tensor forward(const Tensor& x) override {
+    if (!training()) return layer_by_layer(x);
+    KeepBuffers if_a_layer_throws(*this);  // those before it have moved their running statistics
+    Tensor y = layer_by_layer(x);
+    if_a_layer_throws.release();
+    return y;
+  }
+
+  std::string describe() const override { return "Sequential"; }
+
+ private:
+  Tensor layer_by_layer(const Tensor& x) const {
     Tensor y = x;
     for (const auto& [name, layer] : children()) {
       try {
@@ -43,8 +54,6 @@ class Sequential : public Module {
     }
     return y;
   }
-
-  std::string describe() const override { return "Sequential"; }
 };
 
 }  // namespace norma

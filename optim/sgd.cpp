@@ -1,5 +1,6 @@
 #include "optim/sgd.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/parallel.h"
@@ -29,6 +30,7 @@ SGD::SGD(const NamedTensors& parameters, SGDOptions options) : velocities_(param
   check_option("weight_decay", options.weight_decay);
   check(!options.nesterov || options.momentum > 0, "SGD: nesterov needs momentum > 0, got ", options.momentum);
   for (const auto& [name, tensor] : parameters) {
+    check(tensor.defined(), "SGD: parameter ", name, " is not defined");
     names_.push_back(name);
     parameters_.push_back(tensor);
   }
@@ -44,6 +46,9 @@ void SGD::learning_rate(double lr) {
 }
 
 void SGD::step() {
+  const auto wants_gradient = [](const Tensor& p) { return p.requires_grad(); };
+  check(std::any_of(parameters_.begin(), parameters_.end(), wants_gradient), "SGD: none of the ", parameters_.size(),
+        " parameters has requires_grad; nothing would be trained");
   for (std::size_t k = 0; k < parameters_.size(); ++k)
     check(parameters_[k].grad().defined() || !parameters_[k].requires_grad(), "SGD: parameter ", names_[k],
           " has no gradient; was backward() called, and does the loss depend on it?");

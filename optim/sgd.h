@@ -26,7 +26,7 @@ class SGD {
 
   void zero_grad();
   /// Parameters that ask for no gradient (frozen ones) stay as they are. Throws Error, naming the parameter and changing
-  /// none, if another one has received no gradient.
+  /// none, if another one has received no gradient, and if all are frozen.
   void step();
   double learning_rate() const { return options_.lr; }
   void learning_rate(double lr);

@@ -52,6 +52,8 @@ refuses 2 "--model: must be one of cnn.small.linear, got 'resnet'" train --model
 refuses 2 "--norm: must be one of batch.layer.instance.group.none, got 'weight'" train --norm weight
 refuses 2 "--norm: must be one of .*got 'weight'" compare --norm batch,weight
 refuses 2 '--freeze-after: this network has no batch norm' train "${quick[@]}" --norm group --freeze-after 1 --out frozen
+refuses 2 '--freeze-after: behind epoch 2 of 2' train "${quick[@]}" --freeze-after 2 --out frozen
+refuses 2 '--freeze: this network has no batch norm' summary --norm group --freeze
 refuses 2 "--freeze-after: must be a whole number from 0 .*got '-1'" train --freeze-after=-1
 refuses 2 "--schedule: must be one of constant" train --schedule wild
 refuses 2 "--augment: must be one of on.off, got 'maybe'" train --augment maybe

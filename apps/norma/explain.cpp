@@ -206,7 +206,7 @@ void print_checks(const Channels& train, const Channels& eval) {
       "\n5. Checks\n\n"
       "The numbers above come from plain loops in double. They are compared with the measured gradients, and with "
       "what\n"
-      "Norma's BatchNorm2d computes for the same x and dy in float.\n\n");
+      "Norma's BatchNorm2d computes for the same x and dy, which gives its results as floats.\n\n");
   check_measured("formula and measured, train(): dx", train, &Channel::dx, &Channel::dx_measured);
   check_measured("formula and measured, train(): dgamma", train, &Channel::dgamma, &Channel::dgamma_measured);
   check_measured("formula and measured, train(): dbeta", train, &Channel::dbeta, &Channel::dbeta_measured);

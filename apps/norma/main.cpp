@@ -11,7 +11,8 @@ using namespace norma;
 namespace {
 
 constexpr const char* kFooter =
-    "Exit codes: 0 done, 2 wrong usage or out of memory, 3 data missing or damaged, 4 a run's files cannot be written, "
+    "Exit codes: 0 done, 2 wrong usage or out of memory, 3 data missing or damaged, 4 a run's files or stdout cannot "
+    "be written, "
     "5 training diverged.\nEvery verb has --help.";
 
 /// The command line. Every verb has options of its own, so that defaults may differ.

@@ -13,26 +13,7 @@
 namespace norma {
 namespace {
 
-/// The buffers of a module, put back when this object ends: a forward pass in training mode moves running statistics.
-class KeepBuffers {
- public:
-  explicit KeepBuffers(const Module& module) : buffers_(module.named_buffers()) {
-    for (const auto& [name, buffer] : buffers_) saved_.push_back(buffer.clone());
-  }
-  ~KeepBuffers() {
-    for (std::size_t i = 0; i < saved_.size(); ++i) buffers_[i].second.rows() = std::as_const(saved_[i]).rows();
-  }
-  KeepBuffers(const KeepBuffers&) = delete;
-  KeepBuffers& operator=(const KeepBuffers&) = delete;
-
-  const std::vector<Tensor>& saved() const { return saved_; }
-
- private:
-  NamedTensors buffers_;
-  std::vector<Tensor> saved_;
-};
-
-/// A network in training with its data, as the three experiments need it.
+/// A network in training with its data, as the experiments need it.
 struct Lab {
   const DataSets& datasets;
   Sequential& model;

@@ -15,6 +15,8 @@ double Options::warmup_epochs() const {
 void check_together(const Options& o) {
   check(o.warmup_epochs() <= static_cast<double>(o.epochs), "--warmup: ", o.warmup_epochs(),
         " epochs of warm-up do not fit ", o.epochs, " epochs");
+  check(o.freeze_after < o.epochs, "--freeze-after: behind epoch ", o.freeze_after, " of ", o.epochs,
+        " there is nothing left to train");
 }
 
 CLI::Validator finite_number(bool zero_allowed) {

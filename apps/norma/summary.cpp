@@ -29,6 +29,7 @@ int summary(const Options& options) {
   const Shape image{1, 3, 32, 32};
   Sequential model = make_model(options.model, options.norm, image, 10, 0);
   model.eval();
+  check(!options.freeze || !batch_norms(model).empty(), "--freeze: this network has no batch norm");
   if (options.freeze) freeze_batch_norm(model);
   const NoGrad shapes_only;
   fmt::print("model {}, norm {}, for one image {}\n\n", options.model, options.norm, join(image));

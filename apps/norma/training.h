@@ -75,17 +75,4 @@ class Training {
 /// Score of logits = model(images) on all images of a loader, without label smoothing; nothing is recorded.
 Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& loader);
 
-/// Puts a module into evaluation mode while it is alive, then back, its children with it, into the mode it was in.
-class EvalMode {
- public:
-  explicit EvalMode(Module& module) : module_(module), before_(module.training()) { module.eval(); }
-  ~EvalMode() { module_.train(before_); }
-  EvalMode(const EvalMode&) = delete;
-  EvalMode& operator=(const EvalMode&) = delete;
-
- private:
-  Module& module_;
-  bool before_;
-};
-
 }  // namespace norma
