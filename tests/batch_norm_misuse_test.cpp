@@ -96,6 +96,10 @@ TEST(Lint, TrustsRecalibratedStatisticsUntilTheyAreReset) {
   EXPECT_TRUE(layer.lint().empty());
   layer.reset_running_stats();
   EXPECT_EQ(layer.lint().size(), 1U);
+  layer.train();
+  layer.forward(batch(1));
+  layer.eval();
+  EXPECT_EQ(layer.lint().size(), 1U) << "as many batches as before the reset";
   recalibrate(layer, 1, [](Index) { return batch(1); });
   layer.load_state_dict(BatchNorm2d(3).state_dict());
   EXPECT_EQ(layer.lint().size(), 1U) << "a state that saw nothing";
@@ -121,6 +125,20 @@ TEST(SetRunningStats, ChecksWhatItTakes) {
   bad.pixels()(3, 1) = kInfinity;
   EXPECT_THROW(layer.set_running_stats(channel_moments(bad), 1), NonFiniteError);
   EXPECT_EQ(bytes_of(layer.named_buffers()), before);
+}
+
+TEST(Freeze, GivesBackEachOfTheTwo) {
+  for (const bool weight : {false, true})
+    for (const bool bias : {false, true}) {
+      BatchNorm2d layer(3);
+      std::vector<Tensor> own = layer.parameters();
+      own[0].requires_grad(weight);
+      own[1].requires_grad(bias);
+      layer.freeze();
+      layer.freeze(false);
+      EXPECT_EQ(own[0].requires_grad(), weight);
+      EXPECT_EQ(own[1].requires_grad(), bias);
+    }
 }
 
 TEST(Freeze, GivesBackWhatItFound) {

@@ -31,13 +31,13 @@ void train_a_little(Sequential& net) {
 }
 
 TEST(BatchNormModel, FindsThemByNameAlsoInside) {
-  Sequential inner(ReLU(), BatchNorm1d(3));
+  Sequential innermost(BatchNorm1d(5)), inner(ReLU(), BatchNorm1d(3));
+  inner.add(std::move(innermost));
   Sequential net(BatchNorm2d(4), ReLU());
   net.add(std::move(inner));
-  const auto found = batch_norms(net);
-  ASSERT_EQ(found.size(), 2U);
-  EXPECT_EQ(found[0].first, "0");
-  EXPECT_EQ(found[1].first, "2.1");
+  std::vector<std::string> found;
+  for (const auto& [name, norm] : batch_norms(net)) found.push_back(name + " " + norm->describe());
+  EXPECT_EQ(found, (std::vector<std::string>{"0 BatchNorm2d(4)", "2.1 BatchNorm1d(3)", "2.2.0 BatchNorm1d(5)"}));
 }
 
 TEST(Freeze, SurvivesTrainAndKeepsEverythingAsItIs) {
@@ -78,6 +78,24 @@ TEST(Freeze, SurvivesTrainAndKeepsEverythingAsItIs) {
 TEST(Freeze, NeedsRunningStatistics) {
   BatchNorm2d layer(2, {.track_running_stats = false});
   expect_error([&] { layer.freeze(); }, {"BatchNorm2d", "running statistics"});
+}
+
+TEST(Freeze, OfAModelPassesOverLayersWithoutRunningStatistics) {
+  Sequential net(Conv2d(3, 2), BatchNorm2d(2, {.track_running_stats = false}), BatchNorm2d(2));
+  freeze_batch_norm(net);
+  const auto found = batch_norms(net);
+  EXPECT_FALSE(found[0].second->frozen());
+  EXPECT_TRUE(found[1].second->frozen());
+}
+
+TEST(Freeze, ForgetsTheGradientsOfTheStepBefore) {
+  BatchNorm2d layer(2);
+  const Tensor x = random_tensor({4, 2, 3, 3}, 1);
+  sum(mul(layer.forward(x), x)).backward();
+  for (const Tensor& p : layer.parameters()) ASSERT_TRUE(p.grad().defined());
+  layer.freeze();
+  for (const Tensor& p : layer.parameters()) EXPECT_FALSE(p.grad().defined()) << "neither norm nor step may see them";
+  EXPECT_FALSE(layer.forward(x).requires_grad());
 }
 
 TEST(Freeze, WorksOnABatchOfOneValue) {
@@ -130,6 +148,7 @@ TEST(Recalibrate, OnAnyFailureChangesNothing) {
     return x;
   };
   EXPECT_THROW(recalibrate(net, 3, spoilt), NonFiniteError);
+  expect_error([&] { recalibrate(net, 3, spoilt); }, {"recalibrate: NaN or infinity reaches BatchNorm2d(5) \"1\""});
   EXPECT_EQ(bytes_of(net.state_dict()), before);
   int calls = 0;
   const auto fails_in_the_second_pass = [&](Index i) {
@@ -151,6 +170,15 @@ TEST(Recalibrate, LeavesFrozenLayersAlone) {
   const std::string before = bytes_of(first->state_dict());
   recalibrate(net, 3, batch);
   EXPECT_EQ(bytes_of(first->state_dict()), before);
+}
+
+TEST(Recalibrate, PassesOverLayersWithoutRunningStatistics) {
+  Sequential net(Conv2d(3, 2), BatchNorm2d(2, {.affine = false, .track_running_stats = false}), BatchNorm2d(2));
+  initialize(net, 1);
+  recalibrate(net, 3, batch);
+  const ChannelStats stats = batch_norms(net)[1].second->running_stats();
+  EXPECT_LE(stats.mean.abs().maxCoeff(), 1e-6) << "the layer before normalised every batch";
+  EXPECT_LE((stats.variance - 1).abs().maxCoeff(), 2e-3) << "m/(m-1) and eps";
 }
 
 TEST(FoldBatchNorm, GivesTheSameNumbersWithoutBatchNorm) {
@@ -232,6 +260,16 @@ TEST(NonFinite, IgnoredItStaysOutOfStatisticsAndCounter) {
   EXPECT_EQ(bytes_of(layer.named_buffers()), before);
 }
 
+TEST(NonFinite, IsNoErrorWhereNothingIsKept) {
+  BatchNorm2d layer(2, {.track_running_stats = false});
+  Tensor x = random_tensor({4, 2, 3, 3}, 2);
+  x.pixels()(7, 1) = kNaN;
+  for (const bool training : {true, false}) {
+    layer.train(training);
+    EXPECT_TRUE(layer.forward(x).pixels().col(1).isNaN().all());
+  }
+}
+
 TEST(BatchNorm1d, IsTheSameOfAMatrix) {
   BatchNorm1d layer(3);
   BatchNorm2d images(3);
@@ -267,10 +305,14 @@ TEST(Lint, KnowsTheUsualMistakes) {
   EXPECT_NE(text.find("layer 1, BatchNorm2d(2): "), std::string::npos) << text;
   EXPECT_NE(text.find("saw 3 batches still hold 73%"), std::string::npos) << text;  // 0.9^3
   net.train();
-  for (Index i = 0; i < 41; ++i) net.forward(batch(i));
+  for (Index i = 0; i < 40; ++i) net.forward(batch(i));
+  net.eval();
+  EXPECT_EQ(codes(net), Codes{"few-batches"}) << "0.9^43 is above 1%";
+  net.train();
+  net.forward(batch(0));
   net.eval();
   EXPECT_EQ(codes(net), Codes{}) << "0.9^44 is below 1%";
-  EXPECT_EQ(codes(BatchNorm2d(2, {.momentum = 0.9})), Codes{"momentum"});
+  for (const double momentum : {0.9, 0.5}) EXPECT_EQ(codes(BatchNorm2d(2, {.momentum = momentum})), Codes{"momentum"});
   EXPECT_EQ(codes(BatchNorm2d(2, {.momentum = 0.49})), Codes{});
   BatchNorm2d cumulative(2, {.momentum = std::nullopt}), untracked(2, {.track_running_stats = false});
   cumulative.forward(random_tensor({2, 2, 2, 2}, 1));

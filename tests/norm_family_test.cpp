@@ -37,7 +37,7 @@ TEST(NormFamily, ConstructorsCheckTheirArguments) {
 
 TEST(NormFamily, WrongShapesAreErrorsThatChangeNothing) {
   GroupNorm group(2, 4);
-  LayerNorm layer({4, 3, 5}), of_rows({4});
+  LayerNorm layer({4, 3, 5}), no_parameters({4, 3, 5}, {.elementwise_affine = false}), of_rows({4});
   InstanceNorm2d instance(4, kTracked), plain(4);
   const auto refuse = [](Module& module, const Shape& shape, std::initializer_list<std::string> parts) {
     for (const bool training : {true, false}) {
@@ -51,7 +51,8 @@ TEST(NormFamily, WrongShapesAreErrorsThatChangeNothing) {
     refuse(group, shape, {"group_norm", "(N,4,H,W) or (N,4)", join(shape)});
   refuse(group, {1, 2}, {"group_norm", "(1,2)"});
   for (const Shape& shape : {Shape{}, Shape{4}, Shape{2, 4}, Shape{4, 3, 5}, Shape{2, 4, 5, 3}, Shape{2, 5, 3, 4}})
-    refuse(layer, shape, {"layer_norm", "(4,3,5)", join(shape)});
+    for (LayerNorm* of_images : {&layer, &no_parameters})
+      refuse(*of_images, shape, {"layer_norm", "(4,3,5)", join(shape)});
   for (const Shape& shape : {Shape{}, Shape{4}, Shape{2, 5}, Shape{2, 4, 3, 5}})
     refuse(of_rows, shape, {"layer_norm", "(4)", join(shape)});
   for (Module* module : {static_cast<Module*>(&instance), static_cast<Module*>(&plain)})

@@ -1,4 +1,4 @@
-// gradcheck over group, layer and instance norm.
+// gradcheck over group, layer and instance norm, and what only their double numbers show.
 #include "layers/group_norm.h"
 #include "layers/instance_norm.h"
 #include "layers/layer_norm.h"
@@ -45,6 +45,17 @@ TEST(GroupNormGradient, OfAMatrixAndWithoutParameters) {
     expect_gradient(join(shape, " beta alone"), [&] { return group_norm(in.image(), 2, Tensor(), in.beta, kEps); },
                     {in.x, in.beta});
   }
+}
+
+/// In float the sum of a group's equal means is exact by itself; in double it is not.
+TEST(GroupNormGradient, AConstantGroupGivesExactlyBiasInDoubleToo) {
+  for (const double value : {0.1, 3.3, -1234.567})
+    for (const Index channels : {3, 5, 6, 7, 17}) {
+      const Tensor bias = random_tensor({channels}, 1);
+      const Tensor y = group_norm(Tensor::full({2, channels, 2, 3}, value), 1, Tensor(), bias, kEps);
+      EXPECT_TRUE((y.pixels() == bias.pixels().replicate(y.pixels().rows(), 1)).all())
+          << value << ", " << channels << " channels";
+    }
 }
 
 TEST(LayerNormGradient, OfImagesAndMatrices) {
