@@ -20,7 +20,8 @@
 // would undo any such shift or stretch. In evaluation the statistics are constants and only the first term remains.
 //
 // Rounding. The arithmetic is in double and every result is rounded once, to float: no float lies nearer to the true
-// value, except where a result is the small rest that a cancellation leaves. In float alone x - mean would cancel: with mean/std = 10^6 the rounding of the mean is already 6% of std.
+// value, except where a result is the small rest that a cancellation leaves. In float alone x - mean would cancel: with
+// mean/std = 10^6 the rounding of the mean is already 6% of std.
 // Statistics: Note [Stable in one pass], channel_stats.h. A constant channel gives x_hat = 0, y = beta, exactly.
 #include "layers/batch_norm.h"
 

@@ -19,11 +19,6 @@ void Moments::merge(const Moments& more) {
   count = together;
 }
 
-ChannelStats Moments::stats() const {
-  check(count > 0, "channel_stats: an empty batch has no statistics");
-  return {mean, squares / count};
-}
-
 void update_average(Tensor& running, const DoubleRow& value, double momentum) {
   const DoubleRow average = (1 - momentum) * running.pixels().row(0).cast<double>() + momentum * value;
   running.pixels().row(0) = average.min(double{std::numeric_limits<Real>::max()}).cast<Real>();
@@ -44,8 +39,8 @@ Moments moments_of_rows(const ConstArrayView& x, Index first, Index n) {
     }
   }
   const double count = static_cast<double>(n);
-  const DoubleRow shift = sum / count, squares = sum_of_squares - count * shift.square();
-  return {count, origin + shift, (squares < 0).select(0, squares)};  // rounding may leave -1e-20 for 0; NaN stays NaN
+  const DoubleRow shift = sum / count;
+  return {count, origin + shift, sum_of_squares - count * shift.square()};
 }
 
 Moments channel_moments(const Tensor& x) {
@@ -63,7 +58,7 @@ Moments channel_moments(const Tensor& x) {
 ChannelStats channel_stats(const Tensor& x) {
   const Moments all = channel_moments(x);
   check(all.count > 0, "channel_stats: an empty batch has no statistics, got x ", x.shape());
-  return all.stats();
+  return {all.mean, all.squares / all.count};
 }
 
 }  // namespace norma

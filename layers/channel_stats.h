@@ -7,7 +7,7 @@
 //     mean = origin + sum d / n          squares = sum (x - mean)^2 = sum d^2 - (sum d)^2 / n
 //   and blocks are merged by Chan's formula. What the subtraction loses is bounded: the origin is itself one of the n
 //   numbers, so it lies at most sqrt(n) standard deviations from their mean, and sum d^2 is at most n + 1 times squares.
-//   Of the 53 bits of a double 10 can be lost; a float has 24. A constant channel has d = 0, hence exactly its value as
+//   Of the 53 bits of a double 10 can be lost, and squares stays positive; a float has 24. A constant channel has d = 0, hence exactly its value as
 //   mean and exactly 0 as variance. Sums of finite floats do not overflow a double.
 #pragma once
 
@@ -36,8 +36,6 @@ struct Moments {
 
   /// Adds the moments of further rows: Chan, Golub, LeVeque 1979, "Updating formulae", equation 2.1.
   void merge(const Moments& more);
-  /// Throws Error if nothing has been seen.
-  ChannelStats stats() const;
 };
 
 /// running = (1 - momentum) * running + momentum * value; at most the largest Real, which the variance of huge numbers exceeds.

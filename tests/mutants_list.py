@@ -8,7 +8,7 @@ CHANNEL_STATS = [
     ("merge without the distance of the means",
      "more.squares + delta.square() * (count * more.count / together)", "more.squares"),
     ("merge gives both means the same weight", "delta * (more.count / together)", "delta * 0.5"),
-    ("the variance is the unbiased one", "squares / count}", "squares / std::max(1.0, count - 1)}"),
+    ("the variance is the unbiased one", "all.squares / all.count}", "all.squares / std::max(1.0, all.count - 1)}"),
     ("a block's squares not taken about its mean", "sum_of_squares - count * shift.square()", "sum_of_squares"),
     ("a block's sums around zero, not its first row", "origin = x.row(first).cast<double>()",
      "origin = DoubleRow::Zero(channels)"),
