@@ -137,15 +137,17 @@ void show_approach(const Lab& lab) {
     fmt::print("{:9}  {:7.4f}  {:14.4f}  {:19.2f}%\n", k, std::pow(0.9, static_cast<double>(k)),
                distance(lab.model, trained) / at_start, 100 * accuracy(lab, lab.model, 500, false));
   }
-  const ImageSet images = first_images(lab.datasets.train, 2000);
-  DataLoader exact(images, {.batch_size = 500, .normalisation = pixel_stats(lab.datasets.train)});
-  recalibrate(lab.model, exact);
+  const ImageSet images = first_images(lab.datasets.train, 4000);
+  DataLoader loader(images, {.batch_size = 500,
+                             .augment = lab.options.augment == "on",
+                             .normalisation = pixel_stats(lab.datasets.train)});
+  recalibrate(lab.model, loader);
   fmt::print("recalibrate()      {:14.4f}  {:19.2f}%\n", distance(lab.model, trained) / at_start,
              100 * accuracy(lab, lab.model, 500, false));
   fmt::print(
-      "\nWhat stays at the end is the noise of the last few batches. eval() needs averages that have forgotten their\n"
-      "start. recalibrate() averages nothing: it takes the mean and variance of {} training images, layer by "
-      "layer.\n\n",
+      "\nWhat stays of the distance is the noise of the last few batches; eval() needs averages that have forgotten "
+      "their\n"
+      "start. recalibrate() puts the exact mean and variance over {} training images in their place.\n\n",
       images.size());
 }
 
