@@ -17,6 +17,11 @@ struct NonFiniteError : Error {
   using Error::Error;
 };
 
+/// Thrown when a file or a folder cannot be made or written; the message begins with its path.
+struct FileError : Error {
+  using Error::Error;
+};
+
 /// Puts the printed form of all parts into one string: join("x ", shape) is "x (2,3)".
 template <class... Parts>
 std::string join(const Parts&... parts) {

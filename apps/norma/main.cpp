@@ -3,7 +3,7 @@
 #include <omp.h>
 
 #include "apps/norma/options.h"
-#include "apps/norma/run_folder.h"
+#include "core/check.h"
 #include "data/image_set.h"
 
 using namespace norma;

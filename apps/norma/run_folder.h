@@ -11,11 +11,6 @@
 
 namespace norma {
 
-/// Thrown when a file of a run cannot be made or written; the message begins with its path.
-struct FileError : Error {
-  using Error::Error;
-};
-
 /// A text file to which lines are added, each written through at once: what a killed run had, stays.
 class LineFile {
  public:
