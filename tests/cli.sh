@@ -38,8 +38,8 @@ holds() {
 quick=(--data synthetic --model small --limit 300 --epochs 2 --batch-size 64)
 
 # Usage: 2
-refuses 2 'needs a verb: train, compare, modes, summary or explain'
-refuses 2 'needs a verb: train, compare, modes, summary or explain' nonsense
+refuses 2 'needs a verb: train, compare, modes, summary, explain or inspect'
+refuses 2 'needs a verb: train, compare, modes, summary, explain or inspect' nonsense
 refuses 2 '--nonsense' train --nonsense
 refuses 2 "--batch-size: must be a whole number from 1 .*got '0'" train --batch-size 0
 refuses 2 "--batch-size: .*got '1.5'" train --batch-size 1.5
@@ -181,6 +181,21 @@ holds 'explain: quiet stderr' [ ! -s err ]
 holds 'explain: all numbers agree' [ "$(grep -cE 'agree (to 1e-[56]|exactly): yes$' out)" = 14 ]
 holds 'explain: none disagrees' bash -c '! grep -q NO out'
 holds 'explain: lines fit' bash -c '! grep -qE "^.{121}" out'
+
+# inspect: a file with a NaN by hand; damaged ones are refused in one line
+header='{"__metadata__":{"format":"pt"},"a.weight":{"dtype":"F32","shape":[1,3],"data_offsets":[0,12]}} '
+printf '\140\0\0\0\0\0\0\0%s\0\0\200\77\0\0\300\177\0\0\100\100' "$header" >good.safetensors
+"$norma" inspect good.safetensors >out 2>err
+holds 'inspect: metadata' grep -q 'format = pt' out
+holds 'inspect: the tensor' grep -qE '^a.weight +F32 +\(1,3\) +3 +1 +2 +3 +1 +1$' out
+holds 'inspect: total' grep -qE '^1 tensors, 3 numbers, 1 of them not finite' out
+"$norma" inspect --json good.safetensors >out 2>err
+holds 'inspect --json' grep -q '"not_finite": 1' out
+head -c 50 good.safetensors >cut.safetensors
+refuses 3 '^norma inspect: cut.safetensors: the header would be 96 bytes long, the file has 42' inspect cut.safetensors
+refuses 3 'missing.safetensors: no such file' inspect missing.safetensors
+refuses 3 ': not a regular file' inspect .
+refuses 2 '^norma inspect: file is required' inspect
 
 # summary counts batch norm's parameters
 "$norma" summary >out 2>err

@@ -21,7 +21,8 @@ struct CommandLine {
   Options train_options, compare_options, modes_options, summary_options;
   std::vector<double> learning_rates{0.02, 0.1, 0.5};
   std::vector<std::string> norms{"batch", "none"};
-  std::string topic;
+  std::string topic, file;
+  bool json = false;
 
   CommandLine() {
     app.require_subcommand(1);
@@ -59,6 +60,12 @@ struct CommandLine {
 
     CLI::App& explain = *app.add_subcommand("explain", "Work a small example by hand, every number printed");
     explain.add_option("topic", topic, "What to explain")->option_text("bn");
+
+    CLI::App& inspect = *app.add_subcommand("inspect", "List the tensors of a safetensors file");
+    inspect.add_option("file", file, "A .safetensors file, of Norma, PyTorch or others")
+        ->required()
+        ->option_text("FILE");
+    inspect.add_flag("--json", json, "As JSON; numbers that are not finite become null");
   }
 
   /// A verb that trains.
@@ -78,6 +85,7 @@ struct CommandLine {
     if (name == "compare") return compare(with_threads(compare_options), learning_rates, norms);
     if (name == "modes") return modes(with_threads(modes_options));
     if (name == "explain") return explain(topic);
+    if (name == "inspect") return inspect(file, json);
     return summary(summary_options);
   }
 
@@ -101,8 +109,10 @@ int main(int argc, char** argv) {
     line.app.parse(argc, argv);
   } catch (const CLI::Success& help_or_version) {
     return line.app.exit(help_or_version);
-  } catch (const CLI::RequiredError&) {
-    return fail("", "needs a verb: train, compare, modes, summary or explain (see norma --help)", kUsage);
+  } catch (const CLI::RequiredError& error) {
+    if (!line.app.get_subcommands().empty())
+      return fail(line.chosen_verb(), (std::string(error.what()) + " (see --help)").c_str(), kUsage);
+    return fail("", "needs a verb: train, compare, modes, summary, explain or inspect (see norma --help)", kUsage);
   } catch (const CLI::ParseError& error) {
     return fail("", (std::string(error.what()) + " (see norma --help)").c_str(), kUsage);
   }

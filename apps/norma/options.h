@@ -48,5 +48,6 @@ int compare(const Options& options, const std::vector<double>& learning_rates, c
 int modes(const Options& options);
 int summary(const Options& options);
 int explain(const std::string& topic);
+int inspect(const std::string& file, bool json);
 
 }  // namespace norma
