@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "data/image_set.h"
 
@@ -13,5 +14,14 @@ namespace norma {
 /// Throws DataError, naming the file, unless every file is there, has exactly that size and only labels from 0 to 9.
 /// Source: https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version".
 ImageSet read_cifar10(const std::filesystem::path& dir, bool train);
+
+/// Any number of records as they lie in a file, 3073 bytes each; no class names. Throws DataError, beginning with `name`,
+/// unless they are whole and have labels from 0 to 9.
+ImageSet decode_cifar10(std::string_view records, const std::string& name);
+
+/// Writes the files that read_cifar10 reads, byte for byte. `dir` is made.
+/// Throws Error unless `train` holds 50,000 and `test` 10,000 images 3x32x32 of the same 10 classes; FileError if a file or
+/// folder cannot be written, or `dir` already holds something.
+void write_cifar10(const std::filesystem::path& dir, const ImageSet& train, const ImageSet& test);
 
 }  // namespace norma

@@ -31,6 +31,10 @@ struct ImageSet {
 /// The first `count` images, all of them if there are fewer.
 ImageSet first_images(const ImageSet& set, Index count);
 
+/// The same images with the classes in the order of their names, and the images in turn from every class: the first of
+/// each, the second of each, ... Within a class they keep their order. So that the first N are of all classes.
+ImageSet arranged(const ImageSet& set);
+
 /// Mean and standard deviation of every channel, of numbers scaled to [0,1].
 struct PixelStats {
   std::vector<double> mean, deviation;
