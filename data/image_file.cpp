@@ -41,6 +41,10 @@ Image decode_png(std::string_view bytes, const std::string& name, Index max_pixe
   const std::unique_ptr<png_image, decltype(&png_image_free)> freed_at_the_end(&png, &png_image_free);
   if (!png_image_begin_read_from_memory(&png, bytes.data(), bytes.size())) refuse(name, "PNG", png.message);
   Image image = blank(png.height, png.width, name, max_pixels);
+  // libpng's simplified interface mixes up the rows of these: https://github.com/pnggroup/libpng/issues/853
+  constexpr std::size_t kDepth = 24, kInterlace = 28;  // places in the header
+  if (bytes[kDepth] == 16 && bytes[kInterlace] != 0)
+    throw DataError(name + ": 16 bit and interlaced, which is not read; save it with 8 bit or without interlacing");
   png.format = PNG_FORMAT_RGBA;
   png.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // 16 bit are no more linear than 8
   std::vector<std::uint8_t> rgba(PNG_IMAGE_SIZE(png));

@@ -102,6 +102,48 @@ TEST_F(FakeCifar, WindowsLineEndsAreRead) {
   EXPECT_EQ(read_cifar10(dir_, false).class_names[9], "j");
 }
 
+TEST_F(FakeCifar, WhatIsWrittenIsRead) {
+  const ImageSet some = make_synthetic(50, 5);
+  ImageSet train = some, test = some;  // the same 50 images over and over, but for the very first and last byte
+  const auto repeat = [&](ImageSet& set, std::size_t times) {
+    set.bytes.clear();
+    set.labels.clear();
+    for (std::size_t i = 0; i < times; ++i) {
+      set.bytes.insert(set.bytes.end(), some.bytes.begin(), some.bytes.end());
+      set.labels.insert(set.labels.end(), some.labels.begin(), some.labels.end());
+    }
+    set.bytes.front() = 17;
+    set.bytes.back() = 18;
+  };
+  repeat(train, 1000);
+  repeat(test, 200);
+  expect_error([&] { write_cifar10(dir_, train, test); }, {dir_.string(), "must be a new or an empty folder"});
+  expect_error([&] { write_cifar10("/proc/norma/x", train, test); }, {"/proc/norma/x: cannot make this folder"});
+  expect_error([&] { write_cifar10(dir_, some, test); }, {"write_cifar10", "50000 training", "got 50 3x32x32"});
+  expect_error([&] { write_cifar10(dir_, train, some); }, {"write_cifar10", "10000 test"});
+  fs::remove_all(dir_);
+  write_cifar10(dir_, train, test);
+  for (const bool is_train : {true, false}) {
+    const ImageSet back = read_cifar10(dir_, is_train), &set = is_train ? train : test;
+    EXPECT_TRUE(back.bytes == set.bytes);
+    EXPECT_EQ(back.labels, set.labels);
+    EXPECT_EQ(back.class_names, set.class_names);
+  }
+}
+
+TEST(Cifar10, RecordsAreDecoded) {
+  std::string records(2 * kRecord, 'x');
+  records[0] = 3;
+  records[kRecord] = 9;
+  const ImageSet set = decode_cifar10(records, "records");
+  EXPECT_EQ(set.labels, (std::vector<int>{3, 9}));
+  EXPECT_EQ(set.bytes, std::vector<std::uint8_t>(2 * 3072, 'x'));
+  EXPECT_EQ(decode_cifar10("", "records").size(), 0);
+  expect_error([&] { decode_cifar10(records + "x", "records"); }, {"records: 6147 bytes"});
+  records[kRecord] = 10;
+  expect_error([&] { decode_cifar10(records, "records"); }, {"records: record 1 has label 10"});
+}
+
 TEST(Cifar10, AMissingFolderIsNamed) {
   expect_error([] { read_cifar10("/nowhere/cifar", true); }, {"/nowhere/cifar", "no such folder"});
   EXPECT_THROW(read_cifar10("/nowhere/cifar", true), DataError);
@@ -155,6 +197,20 @@ TEST(ImageSet, FirstImages) {
   EXPECT_EQ(part.class_names, set.class_names);
   EXPECT_EQ(first_images(set, 100).size(), 20);
   EXPECT_EQ(first_images(set, 0).bytes.size(), 0u);
+}
+
+TEST(ImageSet, ArrangedTakesTurns) {
+  const ImageSet set{.channels = 1,
+                     .height = 1,
+                     .width = 1,
+                     .bytes = {1, 2, 3, 4, 5},
+                     .labels = {0, 0, 2, 0, 1},
+                     .class_names = {"b", "c", "a"}};
+  const ImageSet order = arranged(set);
+  EXPECT_EQ(order.class_names, (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(order.bytes, (std::vector<std::uint8_t>{3, 1, 5, 2, 4}));
+  EXPECT_EQ(order.labels, (std::vector<int>{0, 1, 2, 1, 1}));
+  EXPECT_EQ(arranged(order).bytes, order.bytes);
 }
 
 TEST(ImageSet, PixelStatsByHand) {

@@ -37,7 +37,7 @@ Outcome run(const DataSets& datasets, const Options& options) {
 
 int compare(const Options& options, const std::vector<double>& learning_rates, const std::vector<std::string>& norms) {
   check_together(options);
-  const DataSets datasets = open_datasets(options.data, options.limit);
+  const DataSets datasets = open_datasets(options.data, options.limit, options.image_size);
   const RunFolder folder("compare", options, datasets.description, {{"lr", learning_rates}, {"norm", norms}});
   LineFile csv = folder.file("compare.csv");
   csv.add("norm,lr,train_loss,train_acc,test_loss,test_acc,diverged_epoch,diverged_step");

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "data/cifar10.h"
+#include "data/image_folder.h"
 #include "data/synthetic.h"
 
 namespace norma {
@@ -18,20 +19,57 @@ std::string chosen(const std::string& data) {
   return std::filesystem::is_directory(local, ignored) ? local : "synthetic";
 }
 
+/// What kind of set a folder holds is told by the names in it.
+enum class Kind { kSynthetic, kCifar10, kImageFolder };
+
+Kind kind_of(const std::string& source) {
+  if (source == "synthetic") return Kind::kSynthetic;
+  const std::filesystem::path dir = source;
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(dir, ignored)) throw DataError(source + ": no such folder");
+  if (std::filesystem::is_directory(dir / "train", ignored)) return Kind::kImageFolder;
+  for (const char* name : {"batches.meta.txt", "data_batch_1.bin", "test_batch.bin"})
+    if (std::filesystem::exists(dir / name, ignored)) return Kind::kCifar10;
+  throw DataError(
+      source +
+      ": is neither CIFAR-10's binary format (data_batch_1.bin, ..., test_batch.bin, batches.meta.txt) nor an "
+      "image folder (train/CLASS/*.png or *.jpg, and the same under test/)");
+}
+
+void read_image_folders(const std::filesystem::path& dir, Index size, DataSets& sets) {
+  std::error_code ignored;
+  const std::filesystem::path test = dir / (std::filesystem::is_directory(dir / "test", ignored) ? "test" : "val");
+  if (!std::filesystem::is_directory(test, ignored))
+    throw DataError(dir.string() + ": has train/ but neither test/ nor val/");
+  sets.train = read_image_folder(dir / "train", size);
+  sets.test = read_image_folder(test, size);
+  if (sets.train.class_names != sets.test.class_names)
+    throw DataError(join(test.string(), ": must have the ", sets.train.class_names.size(), " class folders of ",
+                         (dir / "train").string()));
+}
+
 }  // namespace
 
-DataSets open_datasets(const std::string& data, Index limit) {
+DataSets open_datasets(const std::string& data, Index limit, Index image_size) {
   const std::string source = chosen(data);
+  const Kind kind = kind_of(source);
+  check(kind == Kind::kImageFolder || image_size == 32, "--image-size: only pictures of an image folder are resized; ",
+        source, " is 32x32");
   DataSets sets;
-  if (source == "synthetic") {
+  if (kind == Kind::kSynthetic) {
     sets.description = "synthetic shapes";
     sets.train = make_synthetic(limit > 0 ? std::min(limit, kSyntheticTrain) : kSyntheticTrain, 1);
     sets.test = make_synthetic(limit > 0 ? std::min(limit, kSyntheticTest) : kSyntheticTest, 2);
     return sets;
   }
-  sets.description = "CIFAR-10 in " + source;
-  sets.train = read_cifar10(source, true);
-  sets.test = read_cifar10(source, false);
+  if (kind == Kind::kImageFolder) {
+    sets.description = join("image folder ", source, ", ", image_size, "x", image_size);
+    read_image_folders(source, image_size, sets);
+  } else {
+    sets.description = "CIFAR-10 in " + source;
+    sets.train = read_cifar10(source, true);
+    sets.test = read_cifar10(source, false);
+  }
   if (limit > 0) {
     sets.train = first_images(sets.train, limit);
     sets.test = first_images(sets.test, limit);

@@ -15,9 +15,10 @@ struct DataSets {
   Shape image_shape() const { return {1, train.channels, train.height, train.width}; }
 };
 
-/// `data` is a folder in CIFAR-10's binary format, "synthetic", or empty for the first there is of $NORMA_DATA,
-/// datasets/cifar-10-batches-bin and the synthetic set (20,000 and 4,000 images). With `limit` > 0 only so many images
-/// of each part are used. Throws DataError.
-DataSets open_datasets(const std::string& data, Index limit);
+/// `data` is a folder in CIFAR-10's binary format, an image folder (train/CLASS/*.png, *.jpg and the same under test/ or
+/// val/), "synthetic", or empty for the first there is of $NORMA_DATA, datasets/cifar-10-batches-bin and the synthetic set
+/// (20,000 and 4,000 images). Pictures of an image folder become image_size x image_size; the other sets are 32x32, and
+/// another size is an Error. With `limit` > 0 only so many images of each part are used. Throws DataError.
+DataSets open_datasets(const std::string& data, Index limit, Index image_size);
 
 }  // namespace norma

@@ -196,7 +196,7 @@ void show_folding(const Lab& lab) {
 int modes(const Options& options) {
   check_together(options);
   check(options.model != "linear", "--model: linear has no batch norm; take cnn or small");
-  const DataSets datasets = open_datasets(options.data, options.limit);
+  const DataSets datasets = open_datasets(options.data, options.limit, options.image_size);
   check(datasets.test.size() >= 64, "--limit: modes needs 64 test images or more, got ", datasets.test.size());
   Sequential model = make_model(options.model, "batch", datasets.image_shape(), datasets.classes(),
                                 static_cast<std::uint64_t>(options.seed));

@@ -38,6 +38,16 @@ CLI::Validator at_least(Index least) {
   return CLI::Validator(validate, "N");
 }
 
+CLI::Validator one_of(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : "|") + name;
+  const auto validate = [names, list](const std::string& text) -> std::string {
+    if (std::find(names.begin(), names.end(), text) != names.end()) return "";
+    return join("must be one of ", list, ", got '", text, "'");
+  };
+  return CLI::Validator(validate, list);
+}
+
 namespace {
 
 /// A part of a whole.
@@ -54,17 +64,6 @@ CLI::Validator not_empty() {
   return CLI::Validator([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
 }
 
-/// One of a list of names.
-CLI::Validator one_of(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : "|") + name;
-  const auto validate = [names, list](const std::string& text) -> std::string {
-    if (std::find(names.begin(), names.end(), text) != names.end()) return "";
-    return join("must be one of ", list, ", got '", text, "'");
-  };
-  return CLI::Validator(validate, list);
-}
-
 template <class Value>
 void add(CLI::App& verb, const char* name, Value& value, const char* help, const CLI::Validator& valid) {
   verb.add_option(name, value, help)->check(valid)->option_text(valid.get_description() + "  [" + join(value) + "]");
@@ -73,12 +72,17 @@ void add(CLI::App& verb, const char* name, Value& value, const char* help, const
 }  // namespace
 
 void add_data_options(CLI::App& verb, Options& o) {
-  verb.add_option("--data", o.data,
-                  "Folder in CIFAR-10's binary format, or 'synthetic'. Without it: $NORMA_DATA, else "
-                  "datasets/cifar-10-batches-bin, else synthetic")
+  verb.add_option(
+          "--data", o.data,
+          "Folder in CIFAR-10's binary format, folder with train/CLASS/*.png (or .jpg) and test/CLASS/*.png, or "
+          "'synthetic'. Without it: $NORMA_DATA, else "
+          "datasets/cifar-10-batches-bin, else synthetic")
       ->check(not_empty())
       ->option_text("DIR|synthetic");
   add(verb, "--limit", o.limit, "Use only the first N training and the first N test images; 0 for all", at_least(0));
+  verb.add_option("--image-size", o.image_size, "Side of the squares that pictures of an image folder become")
+      ->check(CLI::Range(8, 1024))
+      ->option_text("N  [32]");
 }
 
 void add_model_options(CLI::App& verb, Options& o) { add(verb, "--model", o.model, "Network", one_of(model_names())); }

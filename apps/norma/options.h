@@ -15,7 +15,7 @@ enum ExitCode { kDone = 0, kUsage = 2, kData = 3, kFiles = 4, kDiverged = 5 };
 
 struct Options {
   std::string data, model = "cnn", norm = "batch", schedule = "one-cycle", augment = "on", out;
-  Index epochs = 10, batch_size = 128, limit = 0, seed = 0, freeze_after = 0;
+  Index epochs = 10, batch_size = 128, limit = 0, image_size = 32, seed = 0, freeze_after = 0;
   bool freeze = false;
   int threads = 0;  // 0: as many as there are processors
   double lr = 0.2, momentum = 0.9, weight_decay = 5e-4, label_smoothing = 0.05;
@@ -25,7 +25,7 @@ struct Options {
   double warmup_epochs() const;
 };
 
-void add_data_options(CLI::App& verb, Options& options);                 // --data --limit
+void add_data_options(CLI::App& verb, Options& options);                 // --data --limit --image-size
 void add_model_options(CLI::App& verb, Options& options);                // --model
 void add_norm_option(CLI::App& verb, Options& options);                  // --norm
 void add_norms_option(CLI::App& verb, std::vector<std::string>& norms);  // --norm with several
@@ -35,6 +35,9 @@ void add_out_option(CLI::App& verb, Options& options);                   // --ou
 
 /// A whole number from `least` up.
 CLI::Validator at_least(Index least);
+
+/// One of a list of names.
+CLI::Validator one_of(const std::vector<std::string>& names);
 
 /// A number that is finite and above 0 (or, if allowed, 0).
 CLI::Validator finite_number(bool zero_allowed);

@@ -66,6 +66,7 @@ RunFolder::RunFolder(const std::string& verb, const Options& o, const std::strin
                                 {"augment", o.augment == "on"},
                                 {"freeze_after", o.freeze_after},
                                 {"limit", o.limit},
+                                {"image_size", o.image_size},
                                 {"seed", o.seed},
                                 {"threads", omp_get_max_threads()}};
   config.update(instead);

@@ -14,7 +14,7 @@ namespace norma {
 
 int train(const Options& options) {
   check_together(options);
-  const DataSets datasets = open_datasets(options.data, options.limit);
+  const DataSets datasets = open_datasets(options.data, options.limit, options.image_size);
   Sequential model = make_model(options.model, options.norm, datasets.image_shape(), datasets.classes(),
                                 static_cast<std::uint64_t>(options.seed));
   check(options.freeze_after == 0 || !batch_norms(model).empty(), "--freeze-after: this network has no batch norm");
