@@ -45,6 +45,27 @@ void SGD::learning_rate(double lr) {
   options_.lr = lr;
 }
 
+NamedTensors SGD::state() const {
+  NamedTensors all;
+  for (std::size_t k = 0; k < names_.size(); ++k)
+    if (velocities_[k].defined()) all.emplace_back(names_[k], velocities_[k]);
+  return all;
+}
+
+void SGD::load_state(const NamedTensors& state) {
+  std::vector<Tensor> loaded(parameters_.size());
+  for (const auto& [name, velocity] : state) {
+    const auto k = static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
+    check(k < names_.size(), "SGD: load_state: ", name, " of the state is not known here");
+    check(!loaded[k].defined(), "SGD: load_state: ", name, " stands twice in the state");
+    check(velocity.defined(), "SGD: load_state: ", name, " has no numbers");
+    check(velocity.shape() == parameters_[k].shape(), "SGD: load_state: ", name, " is ", parameters_[k].shape(),
+          " here and ", velocity.shape(), " in the state");
+    loaded[k] = velocity.clone();
+  }
+  velocities_ = std::move(loaded);
+}
+
 void SGD::step() {
   const auto wants_gradient = [](const Tensor& p) { return p.requires_grad(); };
   check(std::any_of(parameters_.begin(), parameters_.end(), wants_gradient), "SGD: none of the ", parameters_.size(),

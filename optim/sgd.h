@@ -31,6 +31,13 @@ class SGD {
   double learning_rate() const { return options_.lr; }
   void learning_rate(double lr);
 
+  /// What step() remembers, by the names of the parameters: v of each that has been stepped, torch's momentum_buffer.
+  /// Handles: clone() what shall stay.
+  NamedTensors state() const;
+  /// Goes on from a copy of it; a parameter that it does not name is as before its first step. Throws Error, and changes
+  /// nothing, for a name that stands twice or is not known here, and for a shape that differs.
+  void load_state(const NamedTensors& state);
+
  private:
   std::vector<std::string> names_;
   std::vector<Tensor> parameters_;

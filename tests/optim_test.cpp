@@ -173,5 +173,43 @@ TEST(SGD, LeavesFrozenParametersAlone) {
   EXPECT_LT(trained.to_values()[0], 1);
 }
 
+TEST(SGD, GoesOnFromItsState) {
+  const auto gradient = [](const Tensor& p, double factor) { sum(scale(p, static_cast<Real>(factor))).backward(); };
+  const Tensor p = random_leaf({3, 2, 5, 5}, 1), q = random_leaf({4}, 2),
+               idle = random_leaf({2}, 3).requires_grad(false);
+  const SGDOptions options{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true};
+  const auto train = [&](SGD& sgd, const Tensor& a, const Tensor& b, double factor) {
+    sgd.zero_grad();
+    gradient(a, factor);
+    gradient(b, -factor);
+    sgd.step();
+  };
+  SGD first({{"p", p}, {"q", q}, {"idle", idle}}, options);
+  EXPECT_TRUE(first.state().empty());
+  for (const double factor : {1.0, -2.0}) train(first, p, q, factor);
+  EXPECT_EQ(names_of(first.state()), (std::vector<std::string>{"p", "q"}));
+
+  const Tensor p2 = p.clone().requires_grad(true), q2 = q.clone().requires_grad(true);
+  SGD second({{"p", p2}, {"q", q2}, {"idle", idle}}, options);
+  second.load_state(first.state());
+  for (const double factor : {0.5, 3.0}) {
+    train(first, p, q, factor);
+    train(second, p2, q2, factor);
+  }
+  EXPECT_TRUE(same_bits(p, p2) && same_bits(q, q2));
+  EXPECT_EQ(bytes_of(first.state()), bytes_of(second.state())) << "and load_state() had copied";
+}
+
+TEST(SGD, RefusesAStateThatDoesNotFit) {
+  const Tensor p = random_leaf({3}, 1), v = random_tensor({3}, 2);
+  SGD sgd({{"p", p}}, {.lr = 0.1, .momentum = 0.9});
+  sgd.load_state({{"p", v}});
+  expect_error([&] { sgd.load_state({{"q", v}}); }, {"SGD", "q", "not known"});
+  expect_error([&] { sgd.load_state({{"p", v}, {"p", v}}); }, {"SGD", "p", "twice"});
+  expect_error([&] { sgd.load_state({{"p", Tensor()}}); }, {"SGD", "p", "no numbers"});
+  expect_error([&] { sgd.load_state({{"p", Tensor({4})}}); }, {"SGD", "p", "(3)", "(4)"});
+  EXPECT_TRUE(same_bits(sgd.state().at(0).second, v)) << "nothing changed";
+}
+
 }  // namespace
 }  // namespace norma::test
