@@ -92,14 +92,13 @@ void write_through(const fs::path& file, const fs::path& temporary, std::string_
   if (!out.close()) fail(file, "writing failed");
 }
 
-/// Makes the new names last. Some file systems cannot; the names are right all the same.
-void sync_folder(const fs::path& file) {
-  const Descriptor folder(::open(folder_of(file).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.number() < 0 || (::fsync(folder.number()) != 0 && errno != EINVAL))
-    fail(file, "writing its folder to the disk failed");
-}
-
 }  // namespace
+
+void sync_folder(const fs::path& folder) {
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened.number() < 0 || (::fsync(opened.number()) != 0 && errno != EINVAL))
+    fail(folder, "writing this folder to the disk failed");
+}
 
 fs::path previous_of(const fs::path& file) { return file.string() + ".previous"; }
 
@@ -119,7 +118,7 @@ void write_file(const fs::path& file, std::string_view bytes, WriteFileOptions o
     fail(file, "cannot be replaced", reason);
   }
   temporary.renamed();
-  sync_folder(file);
+  sync_folder(folder_of(file));
 }
 
 }  // namespace norma

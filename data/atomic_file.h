@@ -20,4 +20,8 @@ std::filesystem::path previous_of(const std::filesystem::path& file);
 /// Throws FileError, with the path and the system's reason; then `file` is as it was and the temporary file is gone.
 void write_file(const std::filesystem::path& file, std::string_view bytes, WriteFileOptions options = {});
 
+/// Makes new names in a folder last, even after a power cut. Some file systems cannot; the names are right all the same.
+/// Throws FileError.
+void sync_folder(const std::filesystem::path& folder);
+
 }  // namespace norma

@@ -23,8 +23,8 @@ Outcome run(const DataSets& datasets, const Options& options) {
   Outcome outcome;
   for (Index epoch = 0; epoch < options.epochs; ++epoch) {
     ProgressBar bar(fmt::format("{} {:g}, epoch {}", options.norm, options.lr, epoch + 1));
-    const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { bar.show(p); });
-    if (result.images > 0) outcome.train = result.train;
+    const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { return bar.show(p); });
+    if (!std::isnan(result.train.loss)) outcome.train = result.train;
     outcome.divergence = result.divergence;
     if (result.divergence) return outcome;
   }
@@ -38,15 +38,17 @@ Outcome run(const DataSets& datasets, const Options& options) {
 int compare(const Options& options, const std::vector<double>& learning_rates, const std::vector<std::string>& norms) {
   check_together(options);
   const DataSets datasets = open_datasets(options.data, options.limit, options.image_size);
-  const RunFolder folder("compare", options, datasets.description, {{"lr", learning_rates}, {"norm", norms}});
-  LineFile csv = folder.file("compare.csv");
+  Json config = to_config("compare", options, datasets);
+  config.update(Json{{"lr", learning_rates}, {"norm", norms}});
+  const std::filesystem::path folder = make_run_folder("compare", options, config);
+  LineFile csv(folder / "compare.csv");
   csv.add("norm,lr,train_loss,train_acc,test_loss,test_acc,diverged_epoch,diverged_step");
 
   fmt::print("data    {}: {} training and {} test images\n", datasets.description, datasets.train.size(),
              datasets.test.size());
   fmt::print("model   {}, {} epochs, seed {}: same weights where shapes agree, same order of images\n", options.model,
              options.epochs, options.seed);
-  fmt::print("output  {}\n\n", folder.path().string());
+  fmt::print("output  {}\n\n", folder.string());
   fmt::print("norm           lr  train loss  train acc  test loss  test acc  remark\n");
   for (const double lr : learning_rates)
     for (const std::string& norm : norms) {

@@ -1,7 +1,10 @@
 #include "apps/norma/datasets.h"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 
+#include "apps/norma/checksum.h"
 #include "data/cifar10.h"
 #include "data/image_folder.h"
 #include "data/synthetic.h"
@@ -48,7 +51,22 @@ void read_image_folders(const std::filesystem::path& dir, Index size, DataSets& 
                          (dir / "train").string()));
 }
 
+template <class Number>
+std::string_view bytes_of(const std::vector<Number>& numbers) {
+  return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(Number)};
+}
+
 }  // namespace
+
+std::string checksum(const DataSets& datasets) {
+  std::uint64_t sum = 0;
+  for (const ImageSet* set : {&datasets.train, &datasets.test}) {
+    sum = checksum(bytes_of(std::vector<Index>{set->channels, set->height, set->width}), sum);
+    sum = checksum(bytes_of(set->labels), checksum(bytes_of(set->bytes), sum));
+    for (const std::string& name : set->class_names) sum = checksum(name, sum);
+  }
+  return fmt::format("{:016x}", sum);
+}
 
 DataSets open_datasets(const std::string& data, Index limit, Index image_size) {
   const std::string source = chosen(data);
@@ -56,6 +74,7 @@ DataSets open_datasets(const std::string& data, Index limit, Index image_size) {
   check(kind == Kind::kImageFolder || image_size == 32, "--image-size: only pictures of an image folder are resized; ",
         source, " is 32x32");
   DataSets sets;
+  sets.source = source;
   if (kind == Kind::kSynthetic) {
     sets.description = "synthetic shapes";
     sets.train = make_synthetic(limit > 0 ? std::min(limit, kSyntheticTrain) : kSyntheticTrain, 1);

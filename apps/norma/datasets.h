@@ -7,6 +7,7 @@
 namespace norma {
 
 struct DataSets {
+  std::string source;       // what open_datasets() takes
   std::string description;  // for people: what and where
   ImageSet train, test;
 
@@ -14,6 +15,9 @@ struct DataSets {
   /// Shape of one image as a batch of one.
   Shape image_shape() const { return {1, train.channels, train.height, train.width}; }
 };
+
+/// A fingerprint of all images, labels and class names, as text: the same for the same data wherever they lie.
+std::string checksum(const DataSets& datasets);
 
 /// `data` is a folder in CIFAR-10's binary format, an image folder (train/CLASS/*.png, *.jpg and the same under test/ or
 /// val/), "synthetic", or empty for the first there is of $NORMA_DATA, datasets/cifar-10-batches-bin and the synthetic set

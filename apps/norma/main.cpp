@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kFooter =
     "Exit codes: 0 done, 2 wrong usage or out of memory, 3 data missing or damaged, 4 a run's files or stdout cannot "
     "be written, "
-    "5 training diverged.\nEvery verb has --help.";
+    "5 training diverged, 130 and 143 stopped by SIGINT and SIGTERM.\nEvery verb has --help.";
 
 /// The command line. Every verb has options of its own, so that defaults may differ.
 struct CommandLine {
@@ -34,6 +34,7 @@ struct CommandLine {
     add_norm_option(train, train_options);
     add_lr_option(train, train_options);
     add_out_option(train, train_options);
+    add_resume_options(train, train_options);
     train.add_option("--freeze-after", train_options.freeze_after, "Freeze batch norm behind epoch N; 0 never")
         ->check(at_least(0))
         ->option_text("N  [0]");
@@ -79,6 +80,23 @@ struct CommandLine {
 
   std::string chosen_verb() const { return app.get_subcommands().front()->get_name(); }
 
+  /// For command.txt and --resume: what was said, beside what it means.
+  void note_words(int argc, char** argv) {
+    for (int i = 0; i < argc; ++i) train_options.command += (i > 0 ? " " : "") + quoted(argv[i]);
+    compare_options.command = train_options.command;
+    for (const CLI::Option* option : app.get_subcommand("train")->get_options())
+      if (option->count() > 0) train_options.given.insert(option->get_single_name());
+  }
+
+  /// As a shell takes it for one word.
+  static std::string quoted(const std::string& word) {
+    constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./,:@%";
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+    std::string text = "'";
+    for (const char letter : word) text += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+    return text + "'";
+  }
+
   int run() const {
     const std::string name = chosen_verb();
     if (name == "train") return train(with_threads(train_options));
@@ -116,6 +134,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return fail("", (std::string(error.what()) + " (see norma --help)").c_str(), kUsage);
   }
+  line.note_words(argc, argv);
   const std::string verb = line.chosen_verb();
   try {
     const int code = line.run();

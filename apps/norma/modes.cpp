@@ -205,7 +205,7 @@ int modes(const Options& options) {
   Training training(model, datasets, options);
   for (Index epoch = 0; epoch < options.epochs; ++epoch) {
     ProgressBar bar(fmt::format("epoch {}", epoch + 1));
-    const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { bar.show(p); });
+    const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { return bar.show(p); });
     if (result.divergence) return report("modes", *result.divergence);
   }
   const Score test = training.test();

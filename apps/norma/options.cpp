@@ -126,4 +126,19 @@ void add_out_option(CLI::App& verb, Options& o) {
       ->option_text("DIR");
 }
 
+void add_resume_options(CLI::App& verb, Options& o) {
+  add(verb, "--save-every", o.save_every, "Save every N steps too, beside after every epoch; 0 never", at_least(0));
+  add(verb, "--keep", o.keep, "Checkpoints kept beside the last one", at_least(1));
+  CLI::Option* resume =
+      verb.add_option(
+              "--resume", o.resume,
+              "Go on with the run in this folder, as if it had never stopped. Its options hold; --threads, --data "
+              "(the same images elsewhere), --save-every and --keep may differ")
+          ->check(not_empty())
+          ->excludes(verb.get_option("--out"))
+          ->option_text("RUN");
+  verb.add_flag("--override", o.override_, "With --resume: take other options too; the run is then not what it was")
+      ->needs(resume);
+}
+
 }  // namespace norma

@@ -4,14 +4,16 @@
 #include <CLI/CLI.hpp>
 
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "core/types.h"
 
 namespace norma {
 
-/// Exit codes of the program, as the README lists them.
-enum ExitCode { kDone = 0, kUsage = 2, kData = 3, kFiles = 4, kDiverged = 5 };
+/// Exit codes of the program, as the README lists them; kSignal + the number of the signal that stopped a training.
+enum ExitCode { kDone = 0, kUsage = 2, kData = 3, kFiles = 4, kDiverged = 5, kSignal = 128 };
 
 struct Options {
   std::string data, model = "cnn", norm = "batch", schedule = "one-cycle", augment = "on", out;
@@ -20,6 +22,12 @@ struct Options {
   int threads = 0;  // 0: as many as there are processors
   double lr = 0.2, momentum = 0.9, weight_decay = 5e-4, label_smoothing = 0.05;
   std::optional<double> warmup;
+  // norma train alone
+  std::string resume;              // the run folder to go on with
+  bool override_ = false;          // whether other options than the run's are taken
+  Index save_every = 0, keep = 1;  // steps; previous checkpoints
+  std::set<std::string> given;     // names of the options that stand on the command line, without dashes
+  std::string command;             // the command line
 
   /// Epochs of warm-up: as given, else 0.3 of all for one-cycle, 0 for the others.
   double warmup_epochs() const;
@@ -32,6 +40,7 @@ void add_norms_option(CLI::App& verb, std::vector<std::string>& norms);  // --no
 void add_training_options(CLI::App& verb, Options& options);             // --epochs ... --threads
 void add_lr_option(CLI::App& verb, Options& options);                    // --lr
 void add_out_option(CLI::App& verb, Options& options);                   // --out
+void add_resume_options(CLI::App& verb, Options& options);               // --save-every --keep --resume --override
 
 /// A whole number from `least` up.
 CLI::Validator at_least(Index least);

@@ -17,7 +17,8 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  void show(const Progress& progress);
+  /// Returns true: it never stops a training.
+  bool show(const Progress& progress);
 
  private:
   std::string label_;

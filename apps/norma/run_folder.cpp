@@ -1,7 +1,17 @@
 #include "apps/norma/run_folder.h"
 
+#include <fcntl.h>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <omp.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+#include <system_error>
+
+#include "apps/norma/environment.h"
+#include "data/atomic_file.h"
 
 namespace norma {
 namespace {
@@ -30,10 +40,18 @@ fs::path chosen(const std::string& verb, const std::string& out) {
   if (make_folder(folder.parent_path())) return folder.parent_path();
   std::error_code failed;
   if (fs::exists(folder / "config.json", failed))
-    throw FileError(out + ": already holds a run; name another folder with --out");
+    throw FileError(out + ": already holds a run; name another folder with --out, or go on with it by --resume");
   if (!fs::is_empty(folder, failed) || failed)
     throw FileError(out + ": must be a new or an empty folder; name another with --out");
   return folder.parent_path();
+}
+
+/// Cuts off what a process that was killed left behind the last line end.
+void cut_torn_line(int file) {
+  off_t end = lseek(file, 0, SEEK_END);
+  for (char last = 0; end > 0; --end)
+    if (pread(file, &last, 1, end - 1) != 1 || last == '\n') break;
+  if (ftruncate(file, end) != 0) return;  // then the torn line stays
 }
 
 }  // namespace
@@ -47,30 +65,33 @@ void LineFile::add(const std::string& line) {
   if (!out_) throw FileError(path_.string() + ": writing failed (is the disk full?)");
 }
 
-RunFolder::RunFolder(const std::string& verb, const Options& o, const std::string& data_description,
-                     const nlohmann::ordered_json& instead)
-    : path_(chosen(verb, o.out)) {
-  nlohmann::ordered_json config{{"norma", NORMA_VERSION},
-                                {"verb", verb},
-                                {"data", data_description},
-                                {"model", o.model},
-                                {"norm", o.norm},
-                                {"epochs", o.epochs},
-                                {"batch_size", o.batch_size},
-                                {"lr", o.lr},
-                                {"momentum", o.momentum},
-                                {"weight_decay", o.weight_decay},
-                                {"label_smoothing", o.label_smoothing},
-                                {"schedule", o.schedule},
-                                {"warmup_epochs", o.warmup_epochs()},
-                                {"augment", o.augment == "on"},
-                                {"freeze_after", o.freeze_after},
-                                {"limit", o.limit},
-                                {"image_size", o.image_size},
-                                {"seed", o.seed},
-                                {"threads", omp_get_max_threads()}};
-  config.update(instead);
-  file("config.json").add(config.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+fs::path make_run_folder(const std::string& verb, const Options& options, const Json& config) {
+  fs::path run = chosen(verb, options.out);
+  write_file(run / "command.txt", options.command + "\n");
+  write_file(run / "env.json", pretty(environment()));
+  write_file(run / "config.json", pretty(config));  // the last: with it, it is a run
+  return run;
+}
+
+RunLog::RunLog(const fs::path& run)
+    : file_(open((run / "log.jsonl").c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666)) {
+  const std::string name = (run / "log.jsonl").string();
+  if (file_ < 0) throw FileError(name + ": cannot be opened for writing: " + std::generic_category().message(errno));
+  if (flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    close(file_);
+    throw FileError(name + ": another process is training in this folder");
+  }
+  cut_torn_line(file_);
+}
+
+RunLog::~RunLog() { close(file_); }
+
+void RunLog::add(const std::string& event, const Json& fields) noexcept try {
+  Json record{{"time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))}, {"event", event}};
+  record.update(fields);
+  const std::string line = record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  if (write(file_, line.data(), line.size()) < 0) return;  // the same disk trouble keeps the weights from being saved
+} catch (const std::exception&) {
 }
 
 }  // namespace norma

@@ -1,12 +1,18 @@
 // RunFolder: where a run leaves its files.
+//
+//   config.json     every option after defaults, the data, version and git commit
+//   env.json        processor, threads, compiler, flags, Eigen, SIMD
+//   command.txt     the command line
+//   log.jsonl       what happened when, a JSON object a line      (norma train)
+//   metrics.csv     a row an epoch                                (norma train; compare.csv of norma compare)
+//   weights/        last, best and previous checkpoints           (norma train: checkpoint.h)
 #pragma once
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 
-#include "apps/norma/options.h"
+#include "apps/norma/config.h"
 #include "core/check.h"
 
 namespace norma {
@@ -22,20 +28,24 @@ class LineFile {
   std::ofstream out_;
 };
 
-/// A folder of its own for every run: never one that already holds a run.
-class RunFolder {
- public:
-  /// Makes options.out, or the first free runs/VERB-001, -002, ..., and writes config.json into it: every option after
-  /// defaults, the data used, the version; entries of `instead` replace those of the same name. Throws FileError, also
-  /// for a folder that is not empty.
-  RunFolder(const std::string& verb, const Options& options, const std::string& data_description,
-            const nlohmann::ordered_json& instead = nlohmann::ordered_json::object());
+/// Makes options.out, or the first free runs/VERB-001, -002, ..., and writes config.json, env.json and command.txt into it.
+/// Never takes a folder that holds anything. Throws FileError.
+std::filesystem::path make_run_folder(const std::string& verb, const Options& options, const Json& config);
 
-  const std::filesystem::path& path() const { return path_; }
-  LineFile file(const std::string& name) const { return LineFile(path_ / name); }
+/// log.jsonl. While it is alive no other process can open it: two trainings never write into one folder.
+class RunLog {
+ public:
+  /// Goes on behind the last whole line. Throws FileError where the file cannot be written and where another process has it.
+  explicit RunLog(const std::filesystem::path& run);
+  ~RunLog();
+  RunLog(const RunLog&) = delete;
+  RunLog& operator=(const RunLog&) = delete;
+
+  /// Adds {"time": "2026-01-31T12:00:00Z", "event": ..., fields}. Never throws: where it cannot write, nothing is added.
+  void add(const std::string& event, const Json& fields = Json::object()) noexcept;
 
  private:
-  std::filesystem::path path_;
+  int file_;
 };
 
 }  // namespace norma

@@ -4,48 +4,71 @@
 #include <chrono>
 #include <optional>
 
+#include "apps/norma/interrupt.h"
 #include "apps/norma/models.h"
 #include "apps/norma/progress.h"
-#include "apps/norma/run_folder.h"
+#include "apps/norma/saved_run.h"
 #include "apps/norma/training.h"
 #include "layers/batch_norm_model.h"
 
 namespace norma {
+namespace {
 
-int train(const Options& options) {
+void print_head(const DataSets& datasets, const Options& options, const Module& model, const SavedRun& run) {
+  fmt::print("data    {}: {} training and {} test images, {} classes\n", datasets.description, datasets.train.size(),
+             datasets.test.size(), datasets.classes());
+  fmt::print("model   {}, norm {}: {} parameters\n", options.model, options.norm, elements(model.named_parameters()));
+  fmt::print("output  {}\n", run.path());
+  if (!run.remark().empty()) fmt::print("resume  {}\n", run.remark());
+}
+
+}  // namespace
+
+int train(const Options& line) {
+  std::optional<ResumedRun> before;
+  if (!line.resume.empty()) before = read_config(line);
+  const Options& options = before ? before->options : line;
   check_together(options);
   const DataSets datasets = open_datasets(options.data, options.limit, options.image_size);
+  if (before) check_same_data(*before, datasets);
   Sequential model = make_model(options.model, options.norm, datasets.image_shape(), datasets.classes(),
                                 static_cast<std::uint64_t>(options.seed));
   check(options.freeze_after == 0 || !batch_norms(model).empty(), "--freeze-after: this network has no batch norm");
   Training training(model, datasets, options);
-  const RunFolder folder("train", options, datasets.description);
-  LineFile metrics = folder.file("metrics.csv");
-  metrics.add("epoch,lr,train_loss,train_acc,test_loss,test_acc,images_per_s,seconds");
+  const InterruptsNoted interrupts;
+  SavedRun run(options, before, datasets, model, training);
 
-  fmt::print("data    {}: {} training and {} test images, {} classes\n", datasets.description, datasets.train.size(),
-             datasets.test.size(), datasets.classes());
-  fmt::print("model   {}, norm {}: {} parameters\n", options.model, options.norm, elements(model.named_parameters()));
-  fmt::print("output  {}\n\n", folder.path().string());
-  fmt::print("epoch        lr  train loss  train acc  test loss  test acc  images/s   seconds\n");
-  for (Index epoch = 0; epoch < options.epochs; ++epoch) {
+  print_head(datasets, options, model, run);
+  if (run.position().epoch >= options.epochs) {
+    fmt::print("\nall {} epochs are done: test accuracy {}\n", options.epochs, percent_text(run.position().test_acc));
+    return kDone;
+  }
+  fmt::print("\nepoch        lr  train loss  train acc  test loss  test acc  images/s   seconds\n");
+  for (Index epoch = run.position().epoch; epoch < options.epochs; ++epoch) {
     std::fflush(stdout);
     if (options.freeze_after > 0 && epoch >= options.freeze_after) freeze_batch_norm(model);
     const auto start = std::chrono::steady_clock::now();
     std::optional<ProgressBar> bar(fmt::format("epoch {:3}", epoch + 1));
-    const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { bar->show(p); });
+    const auto on_step = [&](const Progress& p) {
+      run.step_done(p);
+      return bar->show(p) && interrupts.signal() == 0;
+    };
+    const EpochResult result = training.train_epoch(epoch, on_step, run.position().so_far);
     bar.reset();
+    if (result.stopped) return run.stopped(interrupts.signal());
     const Score test = result.divergence ? Score{} : training.test();
-    const auto divergence = result.divergence ? result.divergence : training.divergence(test, epoch);
-    if (divergence) return report("train", *divergence);
+    if (const auto divergence = result.divergence ? result.divergence : training.divergence(test, epoch)) {
+      run.diverged(*divergence);
+      return report("train", *divergence);
+    }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const double speed = static_cast<double>(result.images) / result.seconds;
     fmt::print("{:5}  {:8.5f}  {:>10}  {:8.2f}%  {:>9}  {:7.2f}%  {:8.0f}  {:8.1f}\n", epoch + 1,
                training.learning_rate(), loss_text(result.train.loss), 100 * result.train.accuracy,
-               loss_text(test.loss), 100 * test.accuracy, speed, seconds);
-    metrics.add(fmt::format("{},{:.9g},{:.9g},{:.6f},{:.9g},{:.6f},{:.1f},{:.3f}", epoch + 1, training.learning_rate(),
-                            result.train.loss, result.train.accuracy, test.loss, test.accuracy, speed, seconds));
+               loss_text(test.loss), 100 * test.accuracy, result.images_per_second, seconds);
+    run.epoch_done(result, test, seconds);
+    if (interrupts.signal() != 0 && epoch + 1 < options.epochs) return run.stopped(interrupts.signal());
   }
+  run.finished();
   return kDone;
 }
 

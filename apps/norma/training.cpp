@@ -59,6 +59,11 @@ int report(const char* command, const Divergence& divergence) {
   return kDiverged;
 }
 
+Score EpochSums::score() const {
+  const double count = static_cast<double>(images);
+  return images > 0 ? Score{loss / count, static_cast<double>(correct) / count} : Score{};
+}
+
 Training::Training(Module& model, const DataSets& datasets, const Options& options)
     : model_(model),
       label_smoothing_(options.label_smoothing),
@@ -67,16 +72,15 @@ Training::Training(Module& model, const DataSets& datasets, const Options& optio
       schedule_(schedule_for(options, train_loader_.batches())),
       optimizer_(model.named_parameters(), sgd_options(options)) {}
 
-EpochResult Training::train_epoch(Index epoch, const std::function<void(const Progress&)>& on_step) {
+EpochResult Training::train_epoch(Index epoch, const std::function<bool(const Progress&)>& on_step, EpochSums so_far) {
   EpochResult result;
   const auto start = std::chrono::steady_clock::now();
-  const Index steps = train_loader_.batches();
-  double loss_sum = 0;
-  Index correct = 0;
+  const Index steps = train_loader_.batches(), images_before = so_far.images;
   train_loader_.start_epoch(epoch);
   model_.train();
+  if (so_far.steps > 0) optimizer_.learning_rate(schedule_.at(epoch * steps + so_far.steps - 1));
 
-  for (Index i = 0; i < steps; ++i) {
+  for (Index i = so_far.steps; i < steps && !result.stopped; ++i) {
     const Batch batch = train_loader_.batch(i);
     optimizer_.learning_rate(schedule_.at(epoch * steps + i));
     optimizer_.zero_grad();
@@ -97,14 +101,14 @@ EpochResult Training::train_epoch(Index epoch, const std::function<void(const Pr
     optimizer_.step();
 
     const Index images = batch.images.dim(0);
-    loss_sum += loss_value * static_cast<double>(images);
-    correct += count_correct(logits, batch.labels);
-    result.images += images;
-    result.seconds = seconds_since(start);
-    const double seen = static_cast<double>(result.images);
-    result.train = {loss_sum / seen, static_cast<double>(correct) / seen};
-    if (on_step) on_step({i + 1, steps, result.train.loss, seen / result.seconds, seen / static_cast<double>(i + 1)});
+    so_far.steps += 1;
+    so_far.images += images;
+    so_far.correct += count_correct(logits, batch.labels);
+    so_far.loss += loss_value * static_cast<double>(images);
+    result.images_per_second = static_cast<double>(so_far.images - images_before) / seconds_since(start);
+    result.stopped = !on_step({so_far, steps, result.images_per_second});
   }
+  result.train = so_far.score();
   return result;
 }
 

@@ -36,18 +36,26 @@ struct Divergence {
 /// Prints the sentence on stderr for a command that ends with it; returns the exit code.
 int report(const char* command, const Divergence& divergence);
 
-/// What a progress display is told after every step.
+/// What an epoch has added up so far. With weights and velocities, all that it takes to go on in the middle of one.
+struct EpochSums {
+  Index steps = 0, images = 0, correct = 0;
+  double loss = 0;  // of all images together
+
+  Score score() const;
+};
+
+/// What is told after every step.
 struct Progress {
-  Index step, steps;  // in this epoch, from 1
-  double loss;        // mean so far
-  double images_per_second, images_per_step;
+  EpochSums so_far;
+  Index steps;  // of the whole epoch
+  double images_per_second;
 };
 
 struct EpochResult {
   Score train;
   std::optional<Divergence> divergence;  // the step was not taken
-  double seconds = 0;
-  Index images = 0;
+  bool stopped = false;                  // on_step did not want to go on
+  double images_per_second = 0;
 };
 
 /// A model in training: data order, optimiser and schedule for `options`, with everything random drawn from options.seed.
@@ -56,13 +64,16 @@ class Training {
  public:
   Training(Module& model, const DataSets& datasets, const Options& options);
 
-  /// Trains epoch 0, 1, ... and tells `on_step` (may be empty) how it goes.
-  EpochResult train_epoch(Index epoch, const std::function<void(const Progress&)>& on_step = {});
+  /// Trains epoch 0, 1, ..., or what is left of it behind `so_far`. After each step `on_step` is told how it goes and
+  /// answers whether to go on.
+  EpochResult train_epoch(Index epoch, const std::function<bool(const Progress&)>& on_step, EpochSums so_far = {});
   /// Score on the test images, in evaluation mode; the mode is put back afterwards.
   Score test();
   /// What a test score that is not finite says about the epoch (from 0) before it.
   std::optional<Divergence> divergence(const Score& test, Index epoch) const;
   double learning_rate() const { return optimizer_.learning_rate(); }
+  SGD& optimizer() { return optimizer_; }
+  Index steps_an_epoch() const { return train_loader_.batches(); }
 
  private:
   Module& model_;
