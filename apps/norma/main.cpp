@@ -30,7 +30,7 @@ struct CommandLine {
     app.footer(kFooter);
 
     CLI::App& train =
-        verb("train", "Train a network: one table row an epoch, metrics.csv and config.json", train_options);
+        verb("train", "Train a network: one table row an epoch, and a run folder with its weights", train_options);
     add_norm_option(train, train_options);
     add_lr_option(train, train_options);
     add_out_option(train, train_options);

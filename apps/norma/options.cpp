@@ -138,7 +138,8 @@ void add_resume_options(CLI::App& verb, Options& o) {
           ->excludes(verb.get_option("--out"))
           ->option_text("RUN");
   verb.add_flag("--override", o.override_, "With --resume: take other options too; the run is then not what it was")
-      ->needs(resume);
+      ->needs(resume)
+      ->option_text(" ");
 }
 
 }  // namespace norma
