@@ -204,9 +204,9 @@ def disk_trouble(norma, reference):
         time.sleep(0.01)
     second = norma.run("--resume", run)
     expect(second.code == 4 and "another process is training in this folder" in second.err, second)
-    fresh(run)
+    run.rename("gone")
     _, err = process.communicate(timeout=300)
-    expect(process.returncode == 4 and "weights/" in err.splitlines()[-1], err)
+    expect(process.returncode == 4 and "weights/" in err.splitlines()[-1], f"{process.returncode}: {err}")
     small_disk(norma, reference)
 
 
