@@ -19,6 +19,7 @@ constexpr const char* kFooter =
 struct CommandLine {
   CLI::App app{"Norma trains small convolutional networks on the CPU and shows what batch norm does.", "norma"};
   Options train_options, compare_options, modes_options, summary_options;
+  UseOptions eval_options, predict_options;
   std::vector<double> learning_rates{0.02, 0.1, 0.5};
   std::vector<std::string> norms{"batch", "none"};
   std::string topic, file;
@@ -58,6 +59,17 @@ struct CommandLine {
     add_model_options(summary, summary_options);
     add_norm_option(summary, summary_options);
     summary.add_flag("--freeze", summary_options.freeze, "With batch norm frozen, as for fine-tuning");
+
+    CLI::App& eval = *app.add_subcommand("eval", "Test a trained network: accuracy, confusion matrix");
+    add_use_options(eval, eval_options);
+    add_data_options(eval, eval_options);
+    eval.add_option("--out", eval_options.out, "Write the confusion matrix here as CSV")->option_text("FILE");
+
+    CLI::App& predict = *app.add_subcommand("predict", "Say what images show, with a trained network");
+    add_use_options(predict, predict_options);
+    predict.add_option("images", predict_options.images, "PNG and JPEG files; '-' or none: a list of paths on stdin")
+        ->option_text("IMAGE ...");
+    predict.add_option("--top", predict_options.top, "Classes to print")->check(at_least(1))->option_text("N  [3]");
 
     CLI::App& explain = *app.add_subcommand("explain", "Work a small example by hand, every number printed");
     explain.add_option("topic", topic, "What to explain")->option_text("bn");
@@ -102,12 +114,15 @@ struct CommandLine {
     if (name == "train") return train(with_threads(train_options));
     if (name == "compare") return compare(with_threads(compare_options), learning_rates, norms);
     if (name == "modes") return modes(with_threads(modes_options));
+    if (name == "eval") return eval(with_threads(eval_options));
+    if (name == "predict") return predict(with_threads(predict_options));
     if (name == "explain") return explain(topic);
     if (name == "inspect") return inspect(file, json);
     return summary(summary_options);
   }
 
-  static const Options& with_threads(const Options& options) {
+  template <class AnyOptions>
+  static const AnyOptions& with_threads(const AnyOptions& options) {
     if (options.threads > 0) omp_set_num_threads(options.threads);
     return options;
   }
@@ -130,7 +145,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::RequiredError& error) {
     if (!line.app.get_subcommands().empty())
       return fail(line.chosen_verb(), (std::string(error.what()) + " (see --help)").c_str(), kUsage);
-    return fail("", "needs a verb: train, compare, modes, summary, explain or inspect (see norma --help)", kUsage);
+    return fail("", "needs a verb: train, eval, predict, compare, modes, summary, explain or inspect (see norma --help)",
+                kUsage);
   } catch (const CLI::ParseError& error) {
     return fail("", (std::string(error.what()) + " (see norma --help)").c_str(), kUsage);
   }

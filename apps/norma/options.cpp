@@ -115,6 +115,10 @@ void add_training_options(CLI::App& verb, Options& o) {
   add(verb, "--label-smoothing", o.label_smoothing, "Part of the target spread over all classes", fraction());
   add(verb, "--augment", o.augment, "Random crops and mirror images", one_of({"on", "off"}));
   add(verb, "--seed", o.seed, "Seed of weights, order and augmentation", at_least(0));
+  add_threads_option(verb, o);
+}
+
+void add_threads_option(CLI::App& verb, Options& o) {
   verb.add_option("--threads", o.threads, "Threads; default one a processor. The result does not depend on it")
       ->check(CLI::Range(1, 1024))
       ->option_text("N");
@@ -140,6 +144,29 @@ void add_resume_options(CLI::App& verb, Options& o) {
   verb.add_flag("--override", o.override_, "With --resume: take other options too; the run is then not what it was")
       ->needs(resume)
       ->option_text(" ");
+}
+
+void add_use_options(CLI::App& verb, UseOptions& o) {
+  verb.add_option("weights", o.weights, "Run folder of norma train, its best weights are used; or a safetensors file")
+      ->required()
+      ->check(not_empty())
+      ->option_text("RUN|FILE");
+  verb.add_flag("--mirror", o.mirror, "Mean of the logits of each image and of its mirror image");
+  verb.add_flag("--json", o.json, "Print JSON");
+  add_threads_option(verb, o);
+  CLI::App& untold = *verb.add_option_group("What a file not written by Norma leaves untold");
+  const auto add_name = [&untold](const char* name, std::string& value, const std::vector<std::string>& names) {
+    const CLI::Validator valid = one_of(names);
+    untold.add_option(name, value)->check(valid)->option_text(valid.get_description());
+  };
+  add_name("--model", o.model, model_names());
+  add_name("--norm", o.norm, norm_names());
+  untold.add_option("--classes", o.classes, "Number of classes")->check(at_least(1))->option_text("N");
+  const auto add_numbers = [&untold](const char* name, std::vector<double>& values, const char* help, bool zero) {
+    untold.add_option(name, values, help)->delimiter(',')->check(finite_number(zero))->option_text("R,G,B");
+  };
+  add_numbers("--mean", o.mean, "Of the training images' pixels, scaled to [0,1]", true);
+  add_numbers("--deviation", o.deviation, "Their standard deviation", false);
 }
 
 }  // namespace norma

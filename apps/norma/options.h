@@ -33,6 +33,18 @@ struct Options {
   double warmup_epochs() const;
 };
 
+/// Options of the verbs that use a trained network. What its file tells (model, norm, classes, mean, deviation) is given
+/// only for a file that does not tell it: "", 0 and {} mean not given.
+struct UseOptions : Options {
+  std::string weights;  // a run folder or a file
+  Index classes = 0, top = 3;
+  std::vector<double> mean, deviation;
+  std::vector<std::string> images;
+  bool mirror = false, json = false;
+
+  UseOptions() { model.clear(), norm.clear(); }
+};
+
 void add_data_options(CLI::App& verb, Options& options);                 // --data --limit --image-size
 void add_model_options(CLI::App& verb, Options& options);                // --model
 void add_norm_option(CLI::App& verb, Options& options);                  // --norm
@@ -41,6 +53,8 @@ void add_training_options(CLI::App& verb, Options& options);             // --ep
 void add_lr_option(CLI::App& verb, Options& options);                    // --lr
 void add_out_option(CLI::App& verb, Options& options);                   // --out
 void add_resume_options(CLI::App& verb, Options& options);               // --save-every --keep --resume --override
+void add_threads_option(CLI::App& verb, Options& options);               // --threads
+void add_use_options(CLI::App& verb, UseOptions& options);  // RUN|FILE --mirror --json --model ... --threads
 
 /// A whole number from `least` up.
 CLI::Validator at_least(Index least);
@@ -59,6 +73,8 @@ int train(const Options& options);
 int compare(const Options& options, const std::vector<double>& learning_rates, const std::vector<std::string>& norms);
 int modes(const Options& options);
 int summary(const Options& options);
+int eval(const UseOptions& options);
+int predict(const UseOptions& options);
 int explain(const std::string& topic);
 int inspect(const std::string& file, bool json);
 

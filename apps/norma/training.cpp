@@ -122,7 +122,8 @@ std::optional<Divergence> Training::divergence(const Score& test, Index epoch) c
   return Divergence{epoch + 1, 0, learning_rate(), "the loss was " + loss_text(test.loss)};
 }
 
-Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& loader) {
+Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& loader,
+               const std::function<void(const Tensor& logits, std::span<const int> labels)>& on_batch) {
   const NoGrad no_graph_needed;
   double loss_sum = 0;
   Index correct = 0;
@@ -132,6 +133,7 @@ Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& lo
     loss_sum +=
         static_cast<double>(cross_entropy(logits, batch.labels).item()) * static_cast<double>(batch.images.dim(0));
     correct += count_correct(logits, batch.labels);
+    if (on_batch) on_batch(logits, batch.labels);
   }
   const double images = static_cast<double>(loader.images());
   return {loss_sum / images, static_cast<double>(correct) / images};

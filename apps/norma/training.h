@@ -4,6 +4,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <span>
 
 #include "apps/norma/datasets.h"
 #include "apps/norma/options.h"
@@ -83,7 +84,9 @@ class Training {
   SGD optimizer_;
 };
 
-/// Score of logits = model(images) on all images of a loader, without label smoothing; nothing is recorded.
-Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& loader);
+/// Score of logits = model(images) on all images of a loader, without label smoothing; nothing is recorded. `on_batch`
+/// (may be empty) is told the logits and labels of every batch.
+Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& loader,
+               const std::function<void(const Tensor& logits, std::span<const int> labels)>& on_batch = {});
 
 }  // namespace norma

@@ -1,0 +1,84 @@
+// norma eval: a trained network on the test images.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "apps/norma/confusion.h"
+#include "apps/norma/datasets.h"
+#include "apps/norma/run_folder.h"
+#include "apps/norma/saved_model.h"
+#include "apps/norma/training.h"
+
+namespace norma {
+namespace {
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
+/// Throws DataError where the network and the images cannot belong together, and warns where they may not.
+void check_fit(const SavedModel& model, const DataSets& datasets) {
+  const auto both = [&](const auto& of_model, const auto& of_data, const char* what) {
+    return join(model.file, ": the network knows ", of_model, " ", what, ", the data (", datasets.description, ") has ",
+                of_data);
+  };
+  if (model.classes() != datasets.classes()) throw DataError(both(model.classes(), datasets.classes(), "classes"));
+  if (model.image != datasets.image_shape())
+    throw DataError(both(join("images ", model.image), datasets.image_shape(), "as one batch"));
+  if (model.class_names != datasets.test.class_names && model.class_names != unnamed_classes(model.classes()))
+    fmt::print(stderr, "norma: warning: {}\n",
+               both(listed(model.class_names), listed(datasets.test.class_names), "by name"));
+}
+
+void print_json(const UseOptions& options, const SavedModel& model, const DataSets& datasets, const Score& score,
+                const Confusion& confusion) {
+  nlohmann::ordered_json classes, matrix;
+  for (Index label = 0; label < confusion.classes(); ++label) {
+    classes.push_back({{"class", confusion.name(label)},
+                       {"images", confusion.images(label)},
+                       {"accuracy", confusion.accuracy(label)}});  // NaN becomes null
+    nlohmann::ordered_json row;
+    for (Index answer = 0; answer < confusion.classes(); ++answer) row.push_back(confusion.count(label, answer));
+    matrix.push_back(row);
+  }
+  const nlohmann::ordered_json all{{"file", model.file},           {"model", model.description},
+                                   {"data", datasets.description}, {"images", datasets.test.size()},
+                                   {"mirror", options.mirror},     {"loss", score.loss},
+                                   {"accuracy", score.accuracy},   {"classes", classes},
+                                   {"confusion", matrix}};
+  fmt::print("{}\n", all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+}  // namespace
+
+int eval(const UseOptions& options) {
+  SavedModel model = load_model(options);
+  const DataSets datasets = open_datasets(options.data, options.limit);
+  check_fit(model, datasets);
+  std::optional<LineFile> csv;
+  if (!options.out.empty()) csv.emplace(options.out);
+  if (model.normalisation.mean.empty()) model.normalisation = pixel_stats(datasets.train);
+
+  Confusion confusion(model.class_names);
+  DataLoader loader(datasets.test, {.batch_size = 500, .normalisation = model.normalisation});
+  const Score score =
+      evaluate([&](const Tensor& images) { return model.logits(images, options.mirror); }, loader,
+               [&](const Tensor& logits, std::span<const int> labels) { confusion.add(logits, labels); });
+  if (csv)
+    for (const std::string& line : confusion.csv()) csv->add(line);
+  if (options.json) {
+    print_json(options, model, datasets, score, confusion);
+    return kDone;
+  }
+  fmt::print("data     {}: {} test images, {} classes\n", datasets.description, datasets.test.size(), model.classes());
+  fmt::print("weights  {}: {}\n", model.file, model.description);
+  fmt::print("result   loss {}, accuracy {}{}\n\n", loss_text(score.loss), percent_text(score.accuracy),
+             options.mirror ? ", each image with its mirror image" : "");
+  fmt::print("{}", confusion.table());
+  return kDone;
+}
+
+}  // namespace norma

@@ -1,0 +1,130 @@
+// norma predict: what images in files show.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "apps/norma/saved_model.h"
+#include "data/image_file.h"
+#include "data/loader.h"
+
+namespace norma {
+namespace {
+
+constexpr Index kBatch = 64;
+
+/// softmax of one row of logits (N,K).
+std::vector<double> probabilities(const Tensor& logits, Index row) {
+  const auto x = std::as_const(logits).rows().row(row).cast<double>().eval();
+  const DoubleRow powers = (x - x.maxCoeff()).exp();
+  const DoubleRow shares = powers / powers.sum();
+  return {shares.begin(), shares.end()};
+}
+
+/// Predicts images a batch at a time and prints a line for each.
+class Predictor {
+ public:
+  Predictor(SavedModel& model, const UseOptions& options) : model_(model), options_(options) { start_batch(); }
+
+  /// Reads an image; says so on stderr if that fails.
+  void add(const std::string& path) {
+    try {
+      append(square(read_image(path), images_.height));
+      paths_.push_back(path);
+    } catch (const DataError& error) {
+      fmt::print(stderr, "norma predict: {}\n", error.what());
+      failed_ = true;
+    }
+    if (images_.size() == kBatch) finish();
+  }
+
+  /// Prints what was added since.
+  void finish() {
+    if (images_.size() == 0) return;
+    DataLoader loader(images_, {.batch_size = images_.size(), .normalisation = model_.normalisation});
+    const Tensor logits = model_.logits(loader.batch(0).images, options_.mirror);
+    for (Index i = 0; i < images_.size(); ++i) print(paths_[static_cast<std::size_t>(i)], probabilities(logits, i));
+    std::fflush(stdout);
+    start_batch();
+  }
+
+  bool failed() const { return failed_; }
+
+ private:
+  void start_batch() {
+    images_ = {.channels = model_.image[1], .height = model_.image[2], .width = model_.image[3]};
+    paths_.clear();
+  }
+
+  void append(const Image& image) {
+    for (std::size_t c = 0; c < 3; ++c)
+      for (std::size_t i = c; i < image.rgb.size(); i += 3) images_.bytes.push_back(image.rgb[i]);
+    images_.labels.push_back(0);  // not known, not used
+  }
+
+  void print(const std::string& path, const std::vector<double>& probability) const {
+    std::vector<Index> best(probability.size());
+    std::iota(best.begin(), best.end(), Index{0});
+    const auto p = [&](Index i) { return probability[static_cast<std::size_t>(i)]; };
+    std::stable_sort(best.begin(), best.end(), [&](Index a, Index b) { return p(a) > p(b); });
+    best.resize(std::min(best.size(), static_cast<std::size_t>(options_.top)));
+    nlohmann::ordered_json line{{"path", path}, {"top", nlohmann::ordered_json::array()}};
+    std::string text;
+    for (const Index i : best) {
+      const std::string& name = model_.class_names[static_cast<std::size_t>(i)];
+      text += fmt::format("{} {} {:.1f}%", text.empty() ? "" : ",", name, 100 * p(i));
+      line["top"].push_back({{"class", name}, {"index", i}, {"probability", p(i)}});
+    }
+    if (options_.json)
+      fmt::print("{}\n", line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    else
+      fmt::print("{}:{}\n", path, text);
+  }
+
+  SavedModel& model_;
+  const UseOptions& options_;
+  ImageSet images_;
+  std::vector<std::string> paths_;
+  bool failed_ = false;
+};
+
+/// Calls f for every line of standard input that is not empty.
+template <class F>
+void each_line_of_stdin(const F& f) {
+  for (std::string line; std::getline(std::cin, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty()) f(line);
+  }
+}
+
+}  // namespace
+
+int predict(const UseOptions& options) {
+  check(!options.images.empty() || !isatty(STDIN_FILENO), "needs images, or a list of their paths on standard input");
+  SavedModel model = load_model(options);
+  const std::vector<double>& mean = model.normalisation.mean;
+  check(!mean.empty(), model.file, ": does not tell how images were normalised; say it with --mean and --deviation");
+  if (model.image[1] != 3 || model.image[2] != model.image[3])
+    throw DataError(join(model.file, ": takes images ", model.image, ", predict makes square ones of 3 channels"));
+  Predictor predictor(model, options);
+  Index images = 0;
+  const auto add = [&](const std::string& path) {
+    predictor.add(path);
+    ++images;
+  };
+  if (options.images.empty()) each_line_of_stdin(add);
+  for (const std::string& path : options.images)
+    if (path == "-")
+      each_line_of_stdin(add);
+    else
+      add(path);
+  predictor.finish();
+  check(images > 0, "the list of images on standard input is empty");
+  return predictor.failed() ? kData : kDone;
+}
+
+}  // namespace norma
