@@ -28,7 +28,11 @@ std::vector<double> probabilities(const Tensor& logits, Index row) {
 /// Predicts images a batch at a time and prints a line for each.
 class Predictor {
  public:
-  Predictor(SavedModel& model, const UseOptions& options) : model_(model), options_(options) { start_batch(); }
+  Predictor(SavedModel& model, const UseOptions& options) : model_(model), options_(options) {
+    images_.channels = model.image[1];
+    images_.height = model.image[2];
+    images_.width = model.image[3];
+  }
 
   /// Reads an image; says so on stderr if that fails.
   void add(const std::string& path) {
@@ -49,17 +53,14 @@ class Predictor {
     const Tensor logits = model_.logits(loader.batch(0).images, options_.mirror);
     for (Index i = 0; i < images_.size(); ++i) print(paths_[static_cast<std::size_t>(i)], probabilities(logits, i));
     std::fflush(stdout);
-    start_batch();
+    images_.bytes.clear();
+    images_.labels.clear();
+    paths_.clear();
   }
 
   bool failed() const { return failed_; }
 
  private:
-  void start_batch() {
-    images_ = {.channels = model_.image[1], .height = model_.image[2], .width = model_.image[3]};
-    paths_.clear();
-  }
-
   void append(const Image& image) {
     for (std::size_t c = 0; c < 3; ++c)
       for (std::size_t i = c; i < image.rgb.size(); i += 3) images_.bytes.push_back(image.rgb[i]);

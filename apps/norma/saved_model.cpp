@@ -4,6 +4,7 @@
 
 #include "apps/norma/models.h"
 #include "apps/norma/weights_file.h"
+#include "core/ops.h"
 #include "data/safetensors.h"
 #include "layers/batch_norm_model.h"
 
