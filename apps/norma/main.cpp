@@ -145,7 +145,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::RequiredError& error) {
     if (!line.app.get_subcommands().empty())
       return fail(line.chosen_verb(), (std::string(error.what()) + " (see --help)").c_str(), kUsage);
-    return fail("", "needs a verb: train, eval, predict, compare, modes, summary, explain or inspect (see norma --help)",
+    return fail("",
+                "needs a verb: train, eval, predict, compare, modes, summary, explain or inspect (see norma --help)",
                 kUsage);
   } catch (const CLI::ParseError& error) {
     return fail("", (std::string(error.what()) + " (see norma --help)").c_str(), kUsage);

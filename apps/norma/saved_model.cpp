@@ -14,7 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string weights_file(const std::string& run_or_file) {
-  check(!run_or_file.empty(), "needs a run folder or a safetensors file");
   std::error_code failed;
   if (!fs::is_directory(run_or_file, failed)) return run_or_file;
   for (const char* name : {"weights/best.safetensors", "weights/last.safetensors"})
@@ -22,26 +21,40 @@ std::string weights_file(const std::string& run_or_file) {
   throw DataError(run_or_file + ": holds neither weights/best.safetensors nor weights/last.safetensors");
 }
 
-/// What the file tells; where it tells nothing, what the options tell.
-WeightsInfo info_of(const TensorFile& read, const std::string& file, const UseOptions& o) {
-  const auto classes = [](const WeightsInfo& info) { return static_cast<Index>(info.class_names.size()); };
-  const PixelStats given{.mean = o.mean, .deviation = o.deviation};
-  if (const std::optional<WeightsInfo> told = info_from(read.metadata, file)) {
-    const auto agree = [&file](const char* option, const auto& value, const auto& none, const auto& value_told) {
-      check(value == none || value == value_told, option, " ", value, ": ", file, " tells ", value_told);
-    };
-    agree("--model", o.model, "", told->model);
-    agree("--norm", o.norm, "", told->norm);
-    agree("--classes", o.classes, 0, classes(*told));
-    check(given.mean.empty() && given.deviation.empty(), "--mean, --deviation: ", file, " tells them");
-    return *told;
+Index classes_of(const WeightsInfo& info) { return static_cast<Index>(info.class_names.size()); }
+
+/// What Norma wrote into the file. Options may repeat it.
+WeightsInfo info_told(const TensorFile& read, const std::string& file, const UseOptions& o) {
+  WeightsInfo told;
+  try {
+    told = weights_info(read.metadata);
+    for (const double deviation : told.normalisation.deviation)
+      check(deviation > 0, "metadata: deviation must be positive, got ", deviation);
+  } catch (const Error& error) {
+    throw DataError(file + ": " + error.what());
   }
+  const auto agree = [&file](const char* option, const auto& given, const auto& none, const auto& value) {
+    check(given == none || given == value, option, " ", given, ": ", file, " tells ", value);
+  };
+  agree("--model", o.model, "", told.model);
+  agree("--norm", o.norm, "", told.norm);
+  agree("--classes", o.classes, 0, classes_of(told));
+  check(o.mean.empty() && o.deviation.empty(), "--mean, --deviation: ", file, " tells them");
+  return told;
+}
+
+/// What the options tell of a file that PyTorch or others wrote.
+WeightsInfo info_given(const std::string& file, const UseOptions& o) {
   check(!o.model.empty() && !o.norm.empty() && o.classes > 0, file,
         ": does not tell what network it holds, Norma did not write it; say it with --model, --norm and --classes");
-  WeightsInfo info{.model = o.model, .norm = o.norm, .class_names = unnamed_classes(o.classes), .normalisation = given};
-  const std::size_t channels = given.mean.size();
-  check(channels == given.deviation.size() && (channels == 0 || channels == 3),
-        "--mean, --deviation: need 3 numbers each, got ", channels, " and ", given.deviation.size());
+  WeightsInfo info;
+  const auto channels = static_cast<std::size_t>(info.image[1]);
+  check(o.mean.size() == o.deviation.size() && (o.mean.empty() || o.mean.size() == channels),
+        "--mean, --deviation: need ", channels, " numbers each, got ", o.mean.size(), " and ", o.deviation.size());
+  info.model = o.model;
+  info.norm = o.norm;
+  info.class_names = unnamed_classes(o.classes);
+  info.normalisation = {.mean = o.mean, .deviation = o.deviation};
   return info;
 }
 
@@ -53,13 +66,13 @@ void check_finite(const NamedTensors& tensors, const std::string& file) {
 Sequential network(const WeightsInfo& info, const NamedTensors& tensors, const std::string& file) {
   check_finite(tensors, file);
   try {
-    Sequential net = make_model(info.model, info.norm, info.image, static_cast<Index>(info.class_names.size()), 0);
+    Sequential net = make_model(info.model, info.norm, info.image, classes_of(info), 0);
     net.load_state_dict(tensors);
     net.eval();
     return fold_batch_norm(net);
   } catch (const Error& error) {
-    throw DataError(join(file, ": does not fit the network ", info.model, ", norm ", info.norm, ", ",
-                         info.class_names.size(), " classes: ", error.what()));
+    throw DataError(join(file, ": does not fit the network ", info.model, ", norm ", info.norm, ", ", classes_of(info),
+                         " classes: ", error.what()));
   }
 }
 
@@ -83,7 +96,7 @@ std::vector<std::string> unnamed_classes(Index count) {
 SavedModel load_model(const UseOptions& options) {
   const std::string file = weights_file(options.weights);
   const TensorFile read = read_safetensors(file);
-  const WeightsInfo info = info_of(read, file, options);
+  const WeightsInfo info = read.metadata.contains("model") ? info_told(read, file, options) : info_given(file, options);
   SavedModel model{.file = file,
                    .description = info.model + ", norm " + info.norm,
                    .image = info.image,
