@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include "apps/norma/data_verbs.h"
 #include "apps/norma/options.h"
 #include "core/check.h"
 #include "data/image_set.h"
@@ -24,6 +25,7 @@ struct CommandLine {
   std::vector<std::string> norms{"batch", "none"};
   std::string topic, file;
   bool json = false;
+  DataVerbs data{app};
 
   CommandLine() {
     app.require_subcommand(1);
@@ -118,6 +120,7 @@ struct CommandLine {
     if (name == "predict") return predict(with_threads(predict_options));
     if (name == "explain") return explain(topic);
     if (name == "inspect") return inspect(file, json);
+    if (name == "data") return data.run();
     return summary(summary_options);
   }
 
@@ -142,13 +145,9 @@ int main(int argc, char** argv) {
     line.app.parse(argc, argv);
   } catch (const CLI::Success& help_or_version) {
     return line.app.exit(help_or_version);
-  } catch (const CLI::RequiredError& error) {
-    if (!line.app.get_subcommands().empty())
-      return fail(line.chosen_verb(), (std::string(error.what()) + " (see --help)").c_str(), kUsage);
-    return fail("",
-                "needs a verb: train, eval, predict, compare, modes, summary, explain or inspect (see norma --help)",
-                kUsage);
   } catch (const CLI::ParseError& error) {
+    if (line.app.get_subcommands().empty() && dynamic_cast<const CLI::RequiredError*>(&error))
+      return fail("", "needs a verb: train, eval, predict, compare, modes, summary, explain, inspect or data (see norma --help)", kUsage);
     return fail("", (std::string(error.what()) + " (see norma --help)").c_str(), kUsage);
   }
   line.note_words(argc, argv);
