@@ -56,7 +56,7 @@ void print_json(const UseOptions& options, const SavedModel& model, const DataSe
 
 int eval(const UseOptions& options) {
   SavedModel model = load_model(options);
-  const DataSets datasets = open_datasets(options.data, options.limit);
+  const DataSets datasets = open_datasets(options.data, options.limit, model.image[2]);
   check_fit(model, datasets);
   std::optional<LineFile> csv;
   if (!options.out.empty()) csv.emplace(options.out);

@@ -147,7 +147,10 @@ int main(int argc, char** argv) {
     return line.app.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
     if (line.app.get_subcommands().empty() && dynamic_cast<const CLI::RequiredError*>(&error))
-      return fail("", "needs a verb: train, eval, predict, compare, modes, summary, explain, inspect or data (see norma --help)", kUsage);
+      return fail(
+          "",
+          "needs a verb: train, eval, predict, compare, modes, summary, explain, inspect or data (see norma --help)",
+          kUsage);
     return fail("", (std::string(error.what()) + " (see norma --help)").c_str(), kUsage);
   }
   line.note_words(argc, argv);
