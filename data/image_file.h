@@ -22,8 +22,8 @@ struct Image {
 inline constexpr Index kMaxImageFile = Index{64} << 20, kMaxImagePixels = 64'000'000, kMaxImageSide = 16384;
 
 /// Reads a PNG (palette, grey, 16 bit, alpha, interlaced; but not both 16 bit and interlaced) or a JPEG; what it is, its
-/// first bytes tell, not its name. Grey becomes R = G = B, 16 bit become 8. What is transparent is laid on white, as a viewer or a page
-/// shows it. CMYK becomes RGB. A camera's note on rotation (EXIF) is not followed.
+/// first bytes tell, not its name. Grey becomes R = G = B, CMYK becomes RGB, 16 bit become 8. What is transparent is laid
+/// on white, as a viewer or a page shows it. A camera's note on rotation (EXIF) is not followed.
 /// Throws DataError "PATH: reason" for a file that is missing, no image, damaged or too large.
 Image read_image(const std::filesystem::path& path);
 

@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# norma data and image folders, as a user of the command line sees them. cli_data.sh PATH-OF-NORMA
+set -u
+norma=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+unset NORMA_DATA
+failures=0 checks=0
+
+fail() {
+  echo "FAILED: $*"
+  failures=$((failures + 1))
+}
+
+# refuses CODE PATTERN ARGUMENTS...: the command ends with CODE and exactly one line on stderr, which matches PATTERN.
+refuses() {
+  local code=$1 pattern=$2
+  shift 2
+  checks=$((checks + 1))
+  "$norma" "$@" >out 2>err </dev/null
+  local got=$?
+  [ "$got" = "$code" ] || fail "norma $*: exit code $got, expected $code: $(cat err)"
+  [ "$(wc -l <err)" = 1 ] || fail "norma $*: $(wc -l <err) lines on stderr: $(cat err)"
+  grep -Eq -- "$pattern" err || fail "norma $*: '$(cat err)' does not match '$pattern'"
+}
+
+# holds DESCRIPTION COMMAND...: the command succeeds.
+holds() {
+  local what=$1
+  shift
+  checks=$((checks + 1))
+  "$@" >out 2>err </dev/null || fail "$what: $(cat err)"
+}
+
+# says DESCRIPTION PATTERN: what the latest command wrote has a line that matches.
+says() {
+  checks=$((checks + 1))
+  grep -Eq -- "$2" out || fail "$1: $(cat out)"
+}
+
+# Usage: 2
+refuses 2 'subcommand is required' data
+refuses 2 'dir is required' data make synthetic
+refuses 2 "must be one of synthetic, got 'cifar10'" data make cifar10 --dir x
+refuses 2 "must be one of cifar10, got 'mnist'" data fetch mnist
+refuses 2 'CIFAR-10.s files hold 50000 and 10000 images, not 300' data make synthetic --dir x --format cifar10 --train 300
+refuses 2 'out is required' data show synthetic
+refuses 2 'image-size: only pictures of an image folder are resized; synthetic is 32x32' data verify synthetic --image-size 64
+refuses 2 'image-size' train --data x --image-size 7
+for verb in fetch verify show make; do holds "$verb --help" "$norma" data $verb --help; done
+
+# The same images as an image folder and as CIFAR-10's files
+holds 'make png' "$norma" data make synthetic --dir png --train 300 --test 100
+holds 'make cifar10' "$norma" data make synthetic --dir bin --format cifar10
+holds 'make: files' [ "$(find png -name '*.png' | wc -l)" = 400 ]
+refuses 4 'png: must be a new or an empty folder' data make synthetic --dir png
+refuses 4 '/proc/norma: cannot make this folder' data make synthetic --dir /proc/norma
+holds 'verify png' "$norma" data verify png
+says 'verify: counts' '^half disc +30 +10$'
+holds 'verify bin' "$norma" data verify bin
+says 'verify: counts of CIFAR-10' '^triangle +5000 +1000$'
+cp png/train/disc/000000.png png/train/star/zzz.png && cp png/train/disc/000000.png png/test/disc/zzz.png
+holds 'verify copies' "$norma" data verify png
+says 'verify: within' 'training images equal to an earlier one +1, 1 of them of another class$'
+says 'verify: between' 'test images equal to a training image +1$'
+rm png/train/star/zzz.png png/test/disc/zzz.png
+holds 'show' "$norma" data show png --out grid.png --split test --rows 3 --columns 4
+holds 'show: the grid is a PNG' grep -q PNG grid.png
+refuses 4 'nowhere/grid.png: cannot be opened for writing' data show png --out nowhere/grid.png
+
+quick=(--model small --epochs 1 --limit 100 --batch-size 32)
+results() { cut -d, -f1-6 "$1/metrics.csv"; }
+holds 'train on png' "$norma" train --data png "${quick[@]}" --out run_png
+holds 'train on bin' "$norma" train --data bin "${quick[@]}" --out run_bin
+holds 'equal images, equal numbers' [ "$(results run_png)" = "$(results run_bin)" ]
+mv png/test png/val
+for size in 8 20 48; do
+  for model in cnn small linear; do
+    holds "$model on ${size}x$size" "$norma" train --data png --image-size $size --limit 20 --model $model --epochs 1 \
+      --lr 0.001 --out run_$model$size
+  done
+done
+holds 'the size is in the config' grep -q '"image_size": 48' run_cnn48/config.json
+
+# Data: 3
+mkdir neither && refuses 3 'neither: is neither CIFAR-10.s binary format .* nor an image folder' train --data neither
+refuses 3 'nowhere: no such folder' data verify nowhere
+mkdir damaged && cp -r png/train damaged/train
+refuses 3 'damaged: has train/ but neither test/ nor val/' train --data damaged
+cp -r png/val damaged/test && rm -r damaged/test/plus
+refuses 3 'damaged/test: must have the 10 class folders of damaged/train' train --data damaged
+mkdir damaged/test/plus
+refuses 3 'damaged/test/plus: holds no .png, .jpg or .jpeg file' train --data damaged
+echo text >damaged/test/plus/1.png
+refuses 3 'damaged/test/plus/1.png: is neither a PNG nor a JPEG image' train --data damaged
+head -c 400 png/val/plus/000000.png >damaged/test/plus/1.png
+refuses 3 'damaged/test/plus/1.png: damaged or unusual PNG' data verify damaged
+: >damaged/test/plus/1.png
+refuses 3 'damaged/test/plus/1.png: is empty' data verify damaged
+
+# fetch, from an archive of the same images
+mkdir unpacked && mv bin unpacked/cifar-10-batches-bin && tar -C unpacked -c cifar-10-batches-bin | gzip -1 >made.tar.gz
+sha=$(sha256sum <made.tar.gz | cut -d' ' -f1)
+url=file://$work/made.tar.gz
+if command -v curl >/dev/null; then
+  refuses 3 'none.tar.gz: no such file' data fetch cifar10 --dir sets --url "file://$work/none.tar.gz"
+  refuses 3 'made.tar.gz: has [0-9]+ bytes instead of 170052171' data fetch cifar10 --dir sets --url "$url"
+  refuses 3 'made.tar.gz: has the wrong checksum, sha256' data fetch cifar10 --dir sets --url "$url" --sha256 "${sha//[0-9]/0}"
+  holds 'fetch: nothing is left of what failed' [ -z "$(ls -A sets)" ]
+  head -c 100000 made.tar.gz >sets/cifar-10-binary.tar.gz.part
+  holds 'fetch goes on, from the second address' "$norma" data fetch cifar10 --dir sets --url file:///none --url "$url" --sha256 "$sha"
+  holds 'fetch: the folder alone is left' [ "$(ls -A sets)" = cifar-10-batches-bin ]
+  holds 'fetch: all files' diff -r sets/cifar-10-batches-bin unpacked/cifar-10-batches-bin
+  holds 'fetch again' "$norma" data fetch cifar10 --dir sets
+  says 'fetch: already there' 'already there'
+  truncate -s 100 sets/cifar-10-batches-bin/test_batch.bin
+  refuses 3 'test_batch.bin: must be 30730000 bytes.*already there; remove' data fetch cifar10 --dir sets
+  echo nonsense >broken.part
+  refuses 3 'part: cannot be unpacked' data fetch cifar10 --dir other --url "file://$work/broken.part" \
+    --sha256 "$(sha256sum <broken.part | cut -d' ' -f1)"
+  touch file && refuses 4 'file/x: no folder that can be written to' data fetch cifar10 --dir file/x
+fi
+PATH=/nowhere "$norma" data fetch cifar10 --dir without >out 2>&1
+holds 'without curl: exit code 3' [ $? = 3 ]
+grep -v '^fetching' <(PATH=/nowhere "$norma" data fetch cifar10 --dir without 2>&1) >out
+says 'without curl' 'curl: this program is needed and not installed'
+
+echo "$checks checks passed or failed, $failures failed"
+[ "$failures" = 0 ]
