@@ -146,12 +146,14 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& help_or_version) {
     return line.app.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
-    if (line.app.get_subcommands().empty() && dynamic_cast<const CLI::RequiredError*>(&error))
+    const bool no_verb = line.app.get_subcommands().empty();
+    if (no_verb && dynamic_cast<const CLI::RequiredError*>(&error))
       return fail(
           "",
           "needs a verb: train, eval, predict, compare, modes, summary, explain, inspect or data (see norma --help)",
           kUsage);
-    return fail("", (std::string(error.what()) + " (see norma --help)").c_str(), kUsage);
+    const std::string verb = no_verb || !dynamic_cast<const CLI::RequiredError*>(&error) ? "" : line.chosen_verb();
+    return fail(verb, (std::string(error.what()) + " (see norma --help)").c_str(), kUsage);
   }
   line.note_words(argc, argv);
   const std::string verb = line.chosen_verb();
