@@ -45,14 +45,11 @@ std::vector<fs::path> pictures_in(const fs::path& dir) {
 /// Reads the files into set.bytes. Of several damaged ones the first is named.
 void read_pictures(const std::vector<fs::path>& files, ImageSet& set) {
   set.bytes.resize(files.size() * static_cast<std::size_t>(set.image_bytes()));
-  const Index pixels = set.height * set.width;
   std::vector<std::string> failures(files.size());
   parallel_blocks(std::ssize(files), 16, [&](Index first, Index n, Index) {
     for (Index i = first; i < first + n; ++i) try {
-        const Image picture = square(read_image(files[static_cast<std::size_t>(i)]), set.height);
-        for (Index k = 0; k < 3 * pixels; ++k)  // H,W,C into C,H,W
-          set.bytes[static_cast<std::size_t>(i * 3 * pixels + k % 3 * pixels + k / 3)] =
-              picture.rgb[static_cast<std::size_t>(k)];
+        to_planes(square(read_image(files[static_cast<std::size_t>(i)]), set.height),
+                  set.bytes.data() + i * set.image_bytes());
       } catch (const DataError& error) {
         failures[static_cast<std::size_t>(i)] = error.what();
       }
@@ -79,6 +76,11 @@ ImageSet read_image_folder(const fs::path& dir, Index size) {
   if (files.empty()) throw DataError(dir.string() + ": holds no folder of pictures, one a class");
   read_pictures(files, set);
   return arranged(set);
+}
+
+void to_planes(const Image& image, std::uint8_t* to) {
+  const Index pixels = image.height * image.width;
+  for (Index k = 0; k < 3 * pixels; ++k) to[k % 3 * pixels + k / 3] = image.rgb[static_cast<std::size_t>(k)];
 }
 
 Image image_of(const ImageSet& set, Index i) {

@@ -21,6 +21,9 @@ ImageSet read_image_folder(const std::filesystem::path& dir, Index size = 32);
 /// folder cannot be written, or `dir` already holds something.
 void write_image_folder(const std::filesystem::path& dir, const ImageSet& set);
 
+/// The bytes of an image in the order C,H,W, as they lie in an ImageSet: height * width * 3 of them from `to` on.
+void to_planes(const Image& image, std::uint8_t* to);
+
 /// Image i of a set, which must have 3 channels.
 Image image_of(const ImageSet& set, Index i);
 

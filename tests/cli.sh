@@ -1,39 +1,8 @@
 #!/usr/bin/env bash
 # What a user of the command line sees: exit codes, one-line messages, files. cli.sh PATH-OF-NORMA
-set -u
-norma=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-unset NORMA_DATA
-failures=0 checks=0
-
-fail() {
-  echo "FAILED: $*"
-  failures=$((failures + 1))
-}
-
-# refuses CODE PATTERN ARGUMENTS...: the command ends with CODE and exactly one line on stderr, beside warnings, which
-# matches PATTERN.
-refuses() {
-  local code=$1 pattern=$2
-  shift 2
-  checks=$((checks + 1))
-  "$norma" "$@" >out 2>err </dev/null
-  local got=$?
-  [ "$got" = "$code" ] || fail "norma $*: exit code $got, expected $code: $(cat err)"
-  sed -i '/^norma: warning: /d' err  # about modes; any number of them
-  [ "$(wc -l <err)" = 1 ] || fail "norma $*: $(wc -l <err) lines on stderr: $(cat err)"
-  grep -Eq -- "$pattern" err || fail "norma $*: '$(cat err)' does not match '$pattern'"
-}
-
-# holds DESCRIPTION COMMAND...: the command succeeds.
-holds() {
-  local what=$1
-  shift
-  checks=$((checks + 1))
-  "$@" >/dev/null 2>&1 || fail "$what"
-}
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "${BASH_SOURCE[0]}")/cli_common.sh"
+tolerated='^norma: warning: '  # about modes; any number of them
 
 quick=(--data synthetic --model small --limit 300 --epochs 2 --batch-size 64)
 
@@ -206,5 +175,4 @@ refuses 2 '^norma inspect: file is required' inspect
 holds 'summary: 2C parameters' grep -qE 'BatchNorm2d\(256\) .* 512 ' out
 holds 'summary: total' grep -qE 'total +585 450 ' out
 
-echo "$checks checks passed or failed, $failures failed"
-[ "$failures" = 0 ]
+finish

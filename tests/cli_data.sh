@@ -1,31 +1,9 @@
 #!/usr/bin/env bash
 # norma data and image folders, as a user of the command line sees them. cli_data.sh PATH-OF-NORMA
-set -u
-norma=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-unset NORMA_DATA
-failures=0 checks=0
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "${BASH_SOURCE[0]}")/cli_common.sh"
 
-fail() {
-  echo "FAILED: $*"
-  failures=$((failures + 1))
-}
-
-# refuses CODE PATTERN ARGUMENTS...: the command ends with CODE and exactly one line on stderr, which matches PATTERN.
-refuses() {
-  local code=$1 pattern=$2
-  shift 2
-  checks=$((checks + 1))
-  "$norma" "$@" >out 2>err </dev/null
-  local got=$?
-  [ "$got" = "$code" ] || fail "norma $*: exit code $got, expected $code: $(cat err)"
-  [ "$(wc -l <err)" = 1 ] || fail "norma $*: $(wc -l <err) lines on stderr: $(cat err)"
-  grep -Eq -- "$pattern" err || fail "norma $*: '$(cat err)' does not match '$pattern'"
-}
-
-# holds DESCRIPTION COMMAND...: the command succeeds.
+# holds DESCRIPTION COMMAND...: the command succeeds; what it writes is in the files out and err.
 holds() {
   local what=$1
   shift
@@ -126,5 +104,4 @@ holds 'without curl: exit code 3' [ $? = 3 ]
 grep -v '^fetching' <(PATH=/nowhere "$norma" data fetch cifar10 --dir without 2>&1) >out
 says 'without curl' 'curl: this program is needed and not installed'
 
-echo "$checks checks passed or failed, $failures failed"
-[ "$failures" = 0 ]
+finish

@@ -1,44 +1,14 @@
 #!/usr/bin/env bash
 # A trained network in use: norma eval and norma predict. cli_predict.sh PATH-OF-NORMA
 # Needs python3 to make images and to read JSON; without it only eval is tested.
-set -u
-norma=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-unset NORMA_DATA
-failures=0 checks=0
-
-fail() {
-  echo "FAILED: $*"
-  failures=$((failures + 1))
-}
-
-# ends CODE PATTERN ARGUMENTS...: the command ends with CODE, and its one line on stderr matches PATTERN.
-ends() {
-  local code=$1 pattern=$2
-  shift 2
-  checks=$((checks + 1))
-  "$norma" "$@" >out 2>err </dev/null
-  local got=$?
-  [ "$got" = "$code" ] || fail "norma $*: exit code $got, expected $code: $(cat err)"
-  [ "$(wc -l <err)" = 1 ] || fail "norma $*: $(wc -l <err) lines on stderr: $(cat err)"
-  grep -Eq -- "$pattern" err || fail "norma $*: '$(cat err)' does not match '$pattern'"
-}
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "${BASH_SOURCE[0]}")/cli_common.sh"
 
 # works ARGUMENTS...: the command ends with 0 and says nothing on stderr.
 works() {
   checks=$((checks + 1))
   "$norma" "$@" >out 2>err </dev/null || fail "norma $*: exit code $?"
   [ ! -s err ] || fail "norma $*: $(cat err)"
-}
-
-# holds DESCRIPTION COMMAND...: the command succeeds.
-holds() {
-  local what=$1
-  shift
-  checks=$((checks + 1))
-  "$@" >/dev/null 2>&1 || fail "$what"
 }
 
 data=(--data synthetic --limit 300)
@@ -62,28 +32,23 @@ holds 'eval: all images in the csv' \
   awk -F, 'NR > 1 { for (i = 2; i <= NF; ++i) n += $i } END { exit n != 300 }' confusion.csv
 
 # What does not fit
-ends 2 '(weights|RUN)' eval
-ends 3 'no/such.safetensors: ' eval no/such.safetensors
+refuses 2 '(weights|RUN)' eval
+refuses 3 'no/such.safetensors: ' eval no/such.safetensors
 mkdir empty && echo text >text.safetensors
-ends 3 'empty: holds neither weights/best.safetensors nor weights/last' eval empty "${data[@]}"
-ends 3 'text.safetensors: ' eval text.safetensors "${data[@]}"
-ends 2 "--model cnn: $best tells small" eval run "${data[@]}" --model cnn
-ends 2 "--classes 7: $best tells 10" eval run "${data[@]}" --classes 7
-ends 2 '--mean, --deviation: .* tells them' eval run "${data[@]}" --mean 0,0,0 --deviation 1,1,1
-ends 4 'no/such.csv: cannot be opened' eval run "${data[@]}" --out no/such.csv
+refuses 3 'empty: holds neither weights/best.safetensors nor weights/last' eval empty "${data[@]}"
+refuses 3 'text.safetensors: ' eval text.safetensors "${data[@]}"
+refuses 2 "--model cnn: $best tells small" eval run "${data[@]}" --model cnn
+refuses 2 "--classes 7: $best tells 10" eval run "${data[@]}" --classes 7
+refuses 2 '--mean, --deviation: .* tells them' eval run "${data[@]}" --mean 0,0,0 --deviation 1,1,1
+refuses 4 'no/such.csv: cannot be opened' eval run "${data[@]}" --out no/such.csv
 head -c 5000 $best >short.safetensors
-ends 3 'short.safetensors: ' eval short.safetensors "${data[@]}"
+refuses 3 'short.safetensors: ' eval short.safetensors "${data[@]}"
 mkdir -p last/weights && cp $best last/weights/last.safetensors
 works eval last "${data[@]}"
 holds 'eval: last where there is no best' grep -q '^weights  last/weights/last.safetensors' out
-ends 2 'images on standard input is empty' predict run
-ends 2 "--top: must be a whole number from 1 .*'0'" predict run x.png --top 0
+refuses 2 'images on standard input is empty' predict run
+refuses 2 "--top: must be a whole number from 1 .*'0'" predict run x.png --top 0
 
-finish() {
-  echo "$checks checks passed or failed, $failures failed"
-  [ "$failures" = 0 ]
-  exit
-}
 command -v python3 >/dev/null || finish
 
 # Files as PyTorch writes them, without Norma's metadata, and with others
@@ -118,17 +83,17 @@ text += b' ' * (-len(text) % 8)
 open('few.safetensors', 'wb').write(struct.pack('<Q', len(text)) + text + packed)
 END
 told=(--model small --norm batch --classes 10)
-ends 2 'torch.safetensors: does not tell what network it holds.*--model, --norm and --classes' eval torch.safetensors
+refuses 2 'torch.safetensors: does not tell what network it holds.*--model, --norm and --classes' eval torch.safetensors
 works eval torch.safetensors "${data[@]}" "${told[@]}"
 holds 'eval: the same of a file without metadata' grep -q "^result .*accuracy $accuracy\$" out
-ends 3 'torch.safetensors: does not fit .* 7 classes: .*\(7,64\).*\(10,64\)' \
+refuses 3 'torch.safetensors: does not fit .* 7 classes: .*\(7,64\).*\(10,64\)' \
   eval torch.safetensors "${data[@]}" --model small --norm batch --classes 7
-ends 3 'does not fit the network cnn.*: 0.weight is \(32,3,3,3\) here and \(16,3,3,3\)' eval wide.safetensors "${data[@]}"
-ends 3 'seven.safetensors: does not fit .*7 classes' eval seven.safetensors "${data[@]}"
-ends 3 'few.safetensors: the network knows 7 classes, the data .synthetic shapes. has 10' eval few.safetensors "${data[@]}"
-ends 0 'warning: .* a, b, c, d, .* disc, ring, ' eval names.safetensors "${data[@]}"
-ends 3 'norm.safetensors: metadata: deviation must be positive, got 0' eval norm.safetensors "${data[@]}"
-ends 3 'incomplete.safetensors: metadata: image is missing' eval incomplete.safetensors "${data[@]}"
+refuses 3 'does not fit the network cnn.*: 0.weight is \(32,3,3,3\) here and \(16,3,3,3\)' eval wide.safetensors "${data[@]}"
+refuses 3 'seven.safetensors: does not fit .*7 classes' eval seven.safetensors "${data[@]}"
+refuses 3 'few.safetensors: the network knows 7 classes, the data .synthetic shapes. has 10' eval few.safetensors "${data[@]}"
+refuses 0 'warning: .* a, b, c, d, .* disc, ring, ' eval names.safetensors "${data[@]}"
+refuses 3 'norm.safetensors: metadata: deviation must be positive, got 0' eval norm.safetensors "${data[@]}"
+refuses 3 'incomplete.safetensors: metadata: image is missing' eval incomplete.safetensors "${data[@]}"
 works eval run "${data[@]}" --json
 holds 'eval: json' python3 -c '
 import json
@@ -186,8 +151,8 @@ checks=$((checks + 1))
 holds 'predict: the others are predicted' [ "$(cut -d: -f1 out | paste -sd' ')" = 'a.png wide.png' ]
 holds 'predict: a line for each damaged one' \
   [ "$(cut -d: -f1,2 err | paste -sd' ')" = "$(printf 'norma predict: %s.png ' cut text huge folder no | sed 's/ $//')" ]
-ends 2 'torch.safetensors: does not tell how images were normalised' predict torch.safetensors "${told[@]}" a.png
-ends 2 '--mean, --deviation: need 3 numbers each, got 1 and 3' \
+refuses 2 'torch.safetensors: does not tell how images were normalised' predict torch.safetensors "${told[@]}" a.png
+refuses 2 '--mean, --deviation: need 3 numbers each, got 1 and 3' \
   predict torch.safetensors "${told[@]}" a.png --mean 0.5 --deviation 1,1,1
 works predict torch.safetensors "${told[@]}" a.png --mean 0.5,0.5,0.5 --deviation 0.2,0.2,0.2
 holds 'predict: classes without names' grep -q '^a.png: class [0-9] ' out

@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "apps/norma/checksum.h"
 #include "apps/norma/metadata.h"
 #include "data/atomic_file.h"
+#include "data/files.h"
 #include "data/safetensors.h"
 
 namespace norma {
@@ -18,6 +17,7 @@ namespace fs = std::filesystem;
 using Metadata = std::map<std::string, std::string>;
 
 constexpr const char* kPrefix = "velocity.";
+constexpr auto kAnySize = std::numeric_limits<std::uintmax_t>::max();
 
 fs::path weights_path(const fs::path& folder, const std::string& name) { return folder / (name + ".safetensors"); }
 fs::path state_path(const fs::path& folder, const std::string& name) { return folder / (name + ".state.safetensors"); }
@@ -26,13 +26,6 @@ fs::path state_path(const fs::path& folder, const std::string& name) { return fo
 std::string name_of(Index age) { return age == 0 ? "last" : fmt::format("previous-{}", age); }
 
 std::string sum_text(std::string_view bytes) { return fmt::format("{:016x}", checksum(bytes)); }
-
-std::string read_bytes(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream bytes;
-  if (!(bytes << in.rdbuf())) throw DataError(file.string() + ": cannot be read");
-  return bytes.str();
-}
 
 void rename_if_there(const fs::path& from, const fs::path& to) {
   std::error_code failed;
@@ -82,7 +75,7 @@ struct State {
 
 State read_state(const fs::path& folder, const std::string& name) {
   const fs::path path = state_path(folder, name);
-  const std::string bytes = read_bytes(path);
+  const std::string bytes = read_bytes(path, kAnySize);
   TensorFile file = parse_safetensors(bytes, path.string());
   try {
     State state{name, metadata_text(file.metadata, "weights"), {}, position_of(file.metadata)};
@@ -126,7 +119,7 @@ Halves read_halves(const fs::path& folder) {
     };
     attempt(state_path(folder, name), states, [&] { all.states.push_back(read_state(folder, name)); });
     attempt(weights_path(folder, name), weights,
-            [&] { all.weights.emplace_back(name, read_bytes(weights_path(folder, name))); });
+            [&] { all.weights.emplace_back(name, read_bytes(weights_path(folder, name), kAnySize)); });
   }
   all.of_each_kind = states && weights;
   std::stable_sort(all.states.begin(), all.states.end(), [](const State& a, const State& b) {
@@ -137,8 +130,8 @@ Halves read_halves(const fs::path& folder) {
 
 }  // namespace
 
-Checkpoints::Checkpoints(fs::path run, WeightsInfo info, Index steps, Index keep)
-    : run_(std::move(run)), folder_(run_ / "weights"), info_(std::move(info)), steps_(steps), keep_(keep) {}
+Checkpoints::Checkpoints(const fs::path& run, WeightsInfo info, Index steps, Index keep)
+    : folder_(run / "weights"), info_(std::move(info)), steps_(steps), keep_(keep) {}
 
 std::string Checkpoints::weights_bytes(const NamedTensors& weights, const Position& position) const {
   WeightsInfo info = info_;

@@ -42,7 +42,7 @@ struct Checkpoint {
 class Checkpoints {
  public:
   /// In the folder `run`, of a network that `info` describes, of `steps` steps an epoch.
-  Checkpoints(std::filesystem::path run, WeightsInfo info, Index steps, Index keep);
+  Checkpoints(const std::filesystem::path& run, WeightsInfo info, Index steps, Index keep);
 
   /// Makes this the last checkpoint and keeps those before it. Throws FileError; then the last one is what it was.
   void save(const NamedTensors& weights, const NamedTensors& velocities, const Position& position) const;
@@ -52,7 +52,7 @@ class Checkpoints {
   std::optional<Checkpoint> newest() const;
 
  private:
-  std::filesystem::path run_, folder_;
+  std::filesystem::path folder_;
   WeightsInfo info_;
   Index steps_, keep_;
 

@@ -100,6 +100,8 @@ Json to_config(const std::string& verb, const Options& o, const DataSets& datase
   return config;
 }
 
+std::string one_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 std::string pretty(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 ResumedRun read_config(const Options& line) {

@@ -19,6 +19,9 @@ Json to_config(const std::string& verb, const Options& options, const DataSets& 
 /// JSON over several lines; bytes that are not UTF-8 are replaced.
 std::string pretty(const Json& json);
 
+/// The same in one line, without its end; NaN becomes null.
+std::string one_line(const Json& json);
+
 /// A run that is taken up again.
 struct ResumedRun {
   Options options;                   // of the run, and those of the command line that may be given with --resume

@@ -12,12 +12,6 @@
 namespace norma {
 namespace {
 
-void add_size_option(CLI::App& verb, Index& size) {
-  verb.add_option("--image-size", size, "Side of the squares that pictures of an image folder become")
-      ->check(CLI::Range(8, 1024))
-      ->option_text("N  [32]");
-}
-
 void add_data_argument(CLI::App& verb, std::string& data) {
   verb.add_option("data", data, "Folder as for --data of norma train, or 'synthetic'")
       ->required()
@@ -41,7 +35,7 @@ DataVerbs::DataVerbs(CLI::App& app) : data_(app.add_subcommand("data", "Fetch, v
 
   CLI::App& verify = *data_->add_subcommand("verify", "Read a set, count its classes and look for equal images");
   add_data_argument(verify, verify_.data);
-  add_size_option(verify, verify_.image_size);
+  add_image_size_option(verify, verify_.image_size);
 
   CLI::App& show = *data_->add_subcommand("show", "Draw images of every class into one PNG");
   add_data_argument(show, show_.data);
@@ -51,7 +45,7 @@ DataVerbs::DataVerbs(CLI::App& app) : data_(app.add_subcommand("data", "Fetch, v
       ->option_text("train|test  [train]");
   show.add_option("--rows", show_.rows, "At most so many classes")->check(CLI::Range(1, 100))->option_text("N  [10]");
   show.add_option("--columns", show_.columns, "Images of each")->check(CLI::Range(1, 100))->option_text("N  [10]");
-  add_size_option(show, show_.image_size);
+  add_image_size_option(show, show_.image_size);
 
   CLI::App& make = *data_->add_subcommand("make", "Write the built-in synthetic set as files");
   add_set_argument(make, make_.set, "synthetic", "What to make");

@@ -60,7 +60,7 @@ int verify_data(const std::string& data, Index image_size) {
                std::count(sets.train.labels.begin(), sets.train.labels.end(), c),
                std::count(sets.test.labels.begin(), sets.test.labels.end(), c));
   Seen training, test;
-  fmt::print("\nequal images{}\n", sets.description.starts_with("image folder") ? ", once resized" : "");
+  fmt::print("\nequal images{}\n", sets.resized ? ", once resized" : "");
   print("  training images equal to an earlier one", repeated(sets.train, training));
   print("  test images equal to an earlier one", repeated(sets.test, test));
   Equal both;

@@ -83,6 +83,7 @@ DataSets open_datasets(const std::string& data, Index limit, Index image_size) {
   }
   if (kind == Kind::kImageFolder) {
     sets.description = join("image folder ", source, ", ", image_size, "x", image_size);
+    sets.resized = true;
     read_image_folders(source, image_size, sets);
   } else {
     sets.description = "CIFAR-10 in " + source;

@@ -9,6 +9,7 @@ namespace norma {
 struct DataSets {
   std::string source;       // what open_datasets() takes
   std::string description;  // for people: what and where
+  bool resized = false;     // from pictures of any size
   ImageSet train, test;
 
   Index classes() const { return static_cast<Index>(train.class_names.size()); }

@@ -1,9 +1,9 @@
 // norma eval: a trained network on the test images.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "apps/norma/config.h"
 #include "apps/norma/confusion.h"
 #include "apps/norma/datasets.h"
 #include "apps/norma/run_folder.h"
@@ -12,12 +12,6 @@
 
 namespace norma {
 namespace {
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
-}
 
 /// Throws DataError where the network and the images cannot belong together, and warns where they may not.
 void check_fit(const SavedModel& model, const DataSets& datasets) {
@@ -28,6 +22,7 @@ void check_fit(const SavedModel& model, const DataSets& datasets) {
   if (model.classes() != datasets.classes()) throw DataError(both(model.classes(), datasets.classes(), "classes"));
   if (model.image != datasets.image_shape())
     throw DataError(both(join("images ", model.image), datasets.image_shape(), "as one batch"));
+  const auto listed = [](const std::vector<std::string>& names) { return fmt::format("{}", fmt::join(names, ", ")); };
   if (model.class_names != datasets.test.class_names && model.class_names != unnamed_classes(model.classes()))
     fmt::print(stderr, "norma: warning: {}\n",
                both(listed(model.class_names), listed(datasets.test.class_names), "by name"));
@@ -35,21 +30,21 @@ void check_fit(const SavedModel& model, const DataSets& datasets) {
 
 void print_json(const UseOptions& options, const SavedModel& model, const DataSets& datasets, const Score& score,
                 const Confusion& confusion) {
-  nlohmann::ordered_json classes, matrix;
+  Json classes, matrix;
   for (Index label = 0; label < confusion.classes(); ++label) {
     classes.push_back({{"class", confusion.name(label)},
                        {"images", confusion.images(label)},
                        {"accuracy", confusion.accuracy(label)}});  // NaN becomes null
-    nlohmann::ordered_json row;
+    Json row;
     for (Index answer = 0; answer < confusion.classes(); ++answer) row.push_back(confusion.count(label, answer));
     matrix.push_back(row);
   }
-  const nlohmann::ordered_json all{{"file", model.file},           {"model", model.description},
-                                   {"data", datasets.description}, {"images", datasets.test.size()},
-                                   {"mirror", options.mirror},     {"loss", score.loss},
-                                   {"accuracy", score.accuracy},   {"classes", classes},
-                                   {"confusion", matrix}};
-  fmt::print("{}\n", all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  const Json all{{"file", model.file},           {"model", model.description},
+                 {"data", datasets.description}, {"images", datasets.test.size()},
+                 {"mirror", options.mirror},     {"loss", score.loss},
+                 {"accuracy", score.accuracy},   {"classes", classes},
+                 {"confusion", matrix}};
+  fmt::print("{}\n", one_line(all));
 }
 
 }  // namespace

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
-#include "apps/norma/options.h"
+#include "apps/norma/config.h"
+#include "apps/norma/models.h"
 #include "data/safetensors.h"
 #include "data/safetensors_header.h"
 
@@ -39,28 +39,19 @@ Summary summarise(const Tensor& tensor) {
   return s;
 }
 
-Index total(const TensorFile& file) {
-  Index numbers = 0;
-  for (const auto& [name, tensor] : file.tensors) numbers += tensor.size();
-  return numbers;
-}
-
 void print_json(const std::string& path, const TensorFile& file) {
-  auto tensors = nlohmann::ordered_json::array();
+  auto tensors = Json::array();
   for (std::size_t i = 0; i < file.tensors.size(); ++i) {
     const auto& [name, tensor] = file.tensors[i];
     const Summary s = summarise(tensor);
-    auto shape = nlohmann::ordered_json::array();
+    auto shape = Json::array();
     for (int d = 0; d < tensor.rank(); ++d) shape.push_back(tensor.dim(d));
     tensors.push_back({{"name", name}, {"dtype", file.dtypes[i]}, {"shape", shape}, {"count", tensor.size()}});
     tensors.back().update({{"min", s.min}, {"mean", s.mean}, {"max", s.max}, {"std", s.std}});
     tensors.back()["not_finite"] = s.not_finite;
   }
-  const nlohmann::ordered_json all{{"file", path},
-                                   {"metadata", file.metadata},
-                                   {"tensors", tensors},
-                                   {"total", total(file)}};
-  fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));  // NaN becomes null
+  const Json all{{"file", path}, {"metadata", file.metadata}, {"tensors", tensors}, {"total", elements(file.tensors)}};
+  fmt::print("{}", pretty(all));  // NaN becomes null
 }
 
 void print_table(const std::string& path, const TensorFile& file) {
@@ -78,7 +69,8 @@ void print_table(const std::string& path, const TensorFile& file) {
                file.dtypes[i], join(tensor.shape()), tensor.size(), s.min, s.mean, s.max, s.std, s.not_finite);
     not_finite += s.not_finite;
   }
-  fmt::print("\n{} tensors, {} numbers, {} of them not finite\n", file.tensors.size(), total(file), not_finite);
+  fmt::print("\n{} tensors, {} numbers, {} of them not finite\n", file.tensors.size(), elements(file.tensors),
+             not_finite);
 }
 
 }  // namespace

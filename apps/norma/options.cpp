@@ -80,7 +80,11 @@ void add_data_options(CLI::App& verb, Options& o) {
       ->check(not_empty())
       ->option_text("DIR|synthetic");
   add(verb, "--limit", o.limit, "Use only the first N training and the first N test images; 0 for all", at_least(0));
-  verb.add_option("--image-size", o.image_size, "Side of the squares that pictures of an image folder become")
+  add_image_size_option(verb, o.image_size);
+}
+
+void add_image_size_option(CLI::App& verb, Index& size) {
+  verb.add_option("--image-size", size, "Side of the squares that pictures of an image folder become")
       ->check(CLI::Range(8, 1024))
       ->option_text("N  [32]");
 }

@@ -46,6 +46,7 @@ struct UseOptions : Options {
 };
 
 void add_data_options(CLI::App& verb, Options& options);                 // --data --limit --image-size
+void add_image_size_option(CLI::App& verb, Index& size);                 // --image-size
 void add_model_options(CLI::App& verb, Options& options);                // --model
 void add_norm_option(CLI::App& verb, Options& options);                  // --norm
 void add_norms_option(CLI::App& verb, std::vector<std::string>& norms);  // --norm with several

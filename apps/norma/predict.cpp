@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "apps/norma/config.h"
 #include "apps/norma/saved_model.h"
-#include "data/image_file.h"
+#include "data/image_folder.h"
 #include "data/loader.h"
 
 namespace norma {
@@ -62,8 +62,9 @@ class Predictor {
 
  private:
   void append(const Image& image) {
-    for (std::size_t c = 0; c < 3; ++c)
-      for (std::size_t i = c; i < image.rgb.size(); i += 3) images_.bytes.push_back(image.rgb[i]);
+    const std::size_t before = images_.bytes.size();
+    images_.bytes.resize(before + image.rgb.size());
+    to_planes(image, images_.bytes.data() + before);
     images_.labels.push_back(0);  // not known, not used
   }
 
@@ -73,7 +74,7 @@ class Predictor {
     const auto p = [&](Index i) { return probability[static_cast<std::size_t>(i)]; };
     std::stable_sort(best.begin(), best.end(), [&](Index a, Index b) { return p(a) > p(b); });
     best.resize(std::min(best.size(), static_cast<std::size_t>(options_.top)));
-    nlohmann::ordered_json line{{"path", path}, {"top", nlohmann::ordered_json::array()}};
+    Json line{{"path", path}, {"top", Json::array()}};
     std::string text;
     for (const Index i : best) {
       const std::string& name = model_.class_names[static_cast<std::size_t>(i)];
@@ -81,7 +82,7 @@ class Predictor {
       line["top"].push_back({{"class", name}, {"index", i}, {"probability", p(i)}});
     }
     if (options_.json)
-      fmt::print("{}\n", line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+      fmt::print("{}\n", one_line(line));
     else
       fmt::print("{}:{}\n", path, text);
   }

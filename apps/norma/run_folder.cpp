@@ -89,7 +89,7 @@ RunLog::~RunLog() { close(file_); }
 void RunLog::add(const std::string& event, const Json& fields) noexcept try {
   Json record{{"time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))}, {"event", event}};
   record.update(fields);
-  const std::string line = record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string line = one_line(record) + "\n";
   if (write(file_, line.data(), line.size()) < 0) return;  // the same disk trouble keeps the weights from being saved
 } catch (const std::exception&) {
 }
