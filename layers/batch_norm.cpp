@@ -33,7 +33,7 @@ namespace norma {
 namespace {
 
 void check_arguments(const Tensor& x, const ChannelStats& stats, const Tensor& gamma, const Tensor& beta, double eps) {
-  check(eps > 0 && std::isfinite(eps), "batch_norm: eps must be positive and finite, got ", eps);
+  check_eps("batch_norm", eps);
   check(x.rank() == 2 || x.rank() == 4, "batch_norm: x must be (N,C,H,W) or (N,C), got ", x.shape());
   check(stats.mean.size() == x.dim(1) && stats.variance.size() == x.dim(1), "batch_norm: x ", x.shape(), " needs ",
         x.dim(1), " means and variances, got ", stats.mean.size(), " and ", stats.variance.size());
@@ -146,9 +146,8 @@ Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor&
 BatchNorm::BatchNorm(const char* name, int rank, Index num_features, BatchNormOptions options)
     : name_(name), rank_(rank), num_features_(num_features), options_(options) {
   check(num_features > 0, name, ": num_features must be positive, got ", num_features);
-  check(options.eps > 0 && std::isfinite(options.eps), name, ": eps must be positive and finite, got ", options.eps);
-  check(!options.momentum || (*options.momentum >= 0 && *options.momentum <= 1), name,
-        ": momentum, the weight of the new batch, must lie in [0,1], got ", options.momentum.value_or(0));
+  check_eps(name, options.eps);
+  if (options.momentum) check_momentum(name, *options.momentum);
   if (options.affine) {
     weight_ = parameter("weight", Tensor::full({num_features}, 1));
     bias_ = parameter("bias", Tensor({num_features}));
@@ -258,9 +257,7 @@ void BatchNorm::reset_running_stats() {
 
 void BatchNorm::reset_parameters(Random) {
   reset_running_stats();
-  if (!options_.affine) return;
-  weight_.pixels().setOnes();
-  bias_.pixels().setZero();
+  reset_affine(weight_, bias_);
 }
 
 std::string BatchNorm::describe() const {

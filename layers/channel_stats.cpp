@@ -6,6 +6,20 @@
 
 namespace norma {
 
+void check_eps(const char* who, double eps) {
+  check(eps > 0 && std::isfinite(eps), who, ": eps must be positive and finite, got ", eps);
+}
+
+void check_momentum(const char* who, double momentum) {
+  check(momentum >= 0 && momentum <= 1, who, ": momentum, the weight of the new batch, must lie in [0,1], got ",
+        momentum);
+}
+
+void reset_affine(Tensor weight, Tensor bias) {
+  if (weight.defined()) weight.pixels().setOnes();
+  if (bias.defined()) bias.pixels().setZero();
+}
+
 void Moments::merge(const Moments& more) {
   if (more.count == 0) return;
   if (count == 0) {

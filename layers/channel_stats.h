@@ -1,4 +1,4 @@
-// Mean and variance of channels: what every normalisation layer begins with.
+// Mean and variance of channels, and what else all normalisation layers share.
 //
 // Note [Stable in one pass]
 //   The textbook's one-pass formula, E[x^2] - E[x]^2, loses everything when the mean is large against the deviation: at
@@ -21,6 +21,13 @@ namespace norma {
 struct ChannelStats {
   DoubleRow mean, variance;
 };
+
+/// Throws Error, led by `who`, unless eps is positive and finite.
+void check_eps(const char* who, double eps);
+/// Throws Error, led by `who`, unless momentum, the weight of the new batch, lies in [0,1].
+void check_momentum(const char* who, double momentum);
+/// Puts gamma and beta, where defined, to their start: 1 and 0.
+void reset_affine(Tensor weight, Tensor bias);
 
 /// 1/sqrt(variance + eps) for a row or table of variances. Number by number: Eigen's rsqrt() of eight doubles at once rounds
 /// differently from that of the few left at the end, and how many images there are would decide which those are.

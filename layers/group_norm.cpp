@@ -1,8 +1,6 @@
 // Derivation and arithmetic: image_norm.cpp.
 #include "layers/group_norm.h"
 
-#include <cmath>
-
 #include "layers/image_norm.h"
 
 namespace norma {
@@ -20,7 +18,7 @@ GroupNorm::GroupNorm(Index num_groups, Index num_channels, GroupNormOptions opti
     : num_groups_(num_groups), num_channels_(num_channels), options_(options) {
   check(num_groups > 0 && num_channels > 0 && num_channels % num_groups == 0,
         "GroupNorm: num_groups must divide num_channels, got ", num_groups, " groups of ", num_channels, " channels");
-  check(options.eps > 0 && std::isfinite(options.eps), "GroupNorm: eps must be positive and finite, got ", options.eps);
+  check_eps("GroupNorm", options.eps);
   if (!options.affine) return;
   weight_ = parameter("weight", Tensor::full({num_channels}, 1));
   bias_ = parameter("bias", Tensor({num_channels}));
@@ -32,11 +30,7 @@ Tensor GroupNorm::forward(const Tensor& x) {
   return group_norm(x, num_groups_, weight_, bias_, options_.eps);
 }
 
-void GroupNorm::reset_parameters(Random) {
-  if (!options_.affine) return;
-  weight_.pixels().setOnes();
-  bias_.pixels().setZero();
-}
+void GroupNorm::reset_parameters(Random) { reset_affine(weight_, bias_); }
 
 std::string GroupNorm::describe() const {
   std::string text = join("GroupNorm(", num_groups_, ", ", num_channels_);

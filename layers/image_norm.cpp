@@ -12,8 +12,6 @@
 // Arithmetic is in double and results are rounded once, as in batch norm.
 #include "layers/image_norm.h"
 
-#include <cmath>
-
 #include "core/parallel.h"
 
 namespace norma {
@@ -120,7 +118,7 @@ void pass_on(const Tensor& parameter, const DoubleRow& row) {
 
 void check_arguments(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Shape& parameters,
                      double eps) {
-  check(eps > 0 && std::isfinite(eps), op, ": eps must be positive and finite, got ", eps);
+  check_eps(op, eps);
   check(x.rank() == 2 || x.rank() == 4, op, ": x must be (N,C,H,W) or (N,C), got ", x.shape());
   for (const auto& [name, p] : {std::pair("gamma", gamma), std::pair("beta", beta)})
     check(!p.defined() || p.shape() == parameters, op, ": x ", x.shape(), " needs ", name, " ", parameters, ", got ",

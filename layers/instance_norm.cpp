@@ -1,8 +1,6 @@
 // Derivation and arithmetic: image_norm.cpp. Every channel is a group of its own.
 #include "layers/instance_norm.h"
 
-#include <cmath>
-
 #include "layers/image_norm.h"
 
 namespace norma {
@@ -24,10 +22,8 @@ Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, d
 InstanceNorm2d::InstanceNorm2d(Index num_features, InstanceNormOptions options)
     : num_features_(num_features), options_(options) {
   check(num_features > 0, "InstanceNorm2d: num_features must be positive, got ", num_features);
-  check(options.eps > 0 && std::isfinite(options.eps), "InstanceNorm2d: eps must be positive and finite, got ",
-        options.eps);
-  check(options.momentum >= 0 && options.momentum <= 1,
-        "InstanceNorm2d: momentum, the weight of the new batch, must lie in [0,1], got ", options.momentum);
+  check_eps("InstanceNorm2d", options.eps);
+  check_momentum("InstanceNorm2d", options.momentum);
   if (options.affine) {
     weight_ = parameter("weight", Tensor::full({num_features}, 1));
     bias_ = parameter("bias", Tensor({num_features}));
@@ -65,9 +61,7 @@ Tensor InstanceNorm2d::forward(const Tensor& x) {
 
 void InstanceNorm2d::reset_parameters(Random) {
   for (const auto& [name, buffer] : named_buffers()) Tensor(buffer).rows().setConstant(name == "running_var" ? 1 : 0);
-  if (!options_.affine) return;
-  weight_.pixels().setOnes();
-  bias_.pixels().setZero();
+  reset_affine(weight_, bias_);
 }
 
 std::string InstanceNorm2d::describe() const {

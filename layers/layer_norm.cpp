@@ -1,8 +1,6 @@
 // Derivation and arithmetic: image_norm.cpp.
 #include "layers/layer_norm.h"
 
-#include <cmath>
-
 #include "layers/image_norm.h"
 
 namespace norma {
@@ -21,7 +19,7 @@ LayerNorm::LayerNorm(Shape normalized_shape, LayerNormOptions options)
     : normalized_shape_(normalized_shape), options_(options) {
   check((normalized_shape.rank() == 1 || normalized_shape.rank() == 3) && normalized_shape.size() > 0,
         "LayerNorm: normalized_shape must be (C,H,W) or (C), got ", normalized_shape);
-  check(options.eps > 0 && std::isfinite(options.eps), "LayerNorm: eps must be positive and finite, got ", options.eps);
+  check_eps("LayerNorm", options.eps);
   if (!options.elementwise_affine) return;
   weight_ = parameter("weight", Tensor::full(normalized_shape, 1));
   if (options.bias) bias_ = parameter("bias", Tensor(normalized_shape));
@@ -33,10 +31,7 @@ Tensor LayerNorm::forward(const Tensor& x) {
   return layer_norm(x, weight_, bias_, options_.eps);
 }
 
-void LayerNorm::reset_parameters(Random) {
-  if (weight_.defined()) weight_.pixels().setOnes();
-  if (bias_.defined()) bias_.pixels().setZero();
-}
+void LayerNorm::reset_parameters(Random) { reset_affine(weight_, bias_); }
 
 std::string LayerNorm::describe() const {
   std::string text = join("LayerNorm(", normalized_shape_);

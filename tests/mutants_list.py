@@ -50,7 +50,7 @@ BATCH_NORM = [
     ("m = 1 is accepted", "check(m > 1,", "check(m > 0,"),
     ("an empty batch is an error in training", "if (x.size() == 0) {", "if (x.size() == 0 && !training()) {"),
     ("reset leaves the counter", "  num_batches_tracked_.pixels().setZero();\n", ""),
-    ("eps = 0 is accepted", "check(options.eps > 0 && std::isfinite(options.eps), name",
+    ("eps = 0 is accepted", "check_eps(name, options.eps)",
      "check(options.eps >= 0, name"),
     # NaN, freeze, recalibrate, lint.
     ("NaN enters the running statistics",
