@@ -19,6 +19,13 @@
 
 #include "core/ops.h"
 #include "layers/init.h"
+#if __has_include("layers/fast/conv2d_winograd.h")
+#include "layers/fast/conv2d_winograd.h"
+#else  // layers/fast/ has been deleted: this file does everything
+namespace norma::fast {
+static const Conv2dKernels* winograd_kernels(const Shape&, Index, Index) { return nullptr; }
+}  // namespace norma::fast
+#endif
 
 namespace norma {
 namespace {
@@ -117,8 +124,17 @@ void gather_block(const Geometry& g, const Tensor& x, Index first, ArrayView pat
     gather_patches(g, x.pixels().data() + (first + n) * image, patches.data() + n * matrix);
 }
 
-Tensor input_gradient(const Geometry& g, const Tensor& x, const Tensor& weight, const Tensor& dy) {
-  Tensor dx = Tensor::empty(x.shape());
+void forward(const Geometry& g, const Tensor& x, const Tensor& weight, Tensor& y) {
+  ArrayView out = y.pixels();
+  const ConstArrayView filters = weight.rows();
+  for_image_blocks(g, [&](Index first, Index, ArrayView patches, Index) {
+    gather_block(g, x, first, patches);
+    ArrayView block(out.row(first * g.out_pixels()).data(), patches.rows(), g.o);
+    multiply_fixed_rows(block, patches.matrix(), filters.matrix().transpose(), g.rows_per_block());
+  });
+}
+
+void input_gradient(const Geometry& g, const Tensor& weight, const Tensor& dy, Tensor& dx) {
   ArrayView out = dx.rows();
   const ConstArrayView slope = dy.pixels(), filters = weight.rows();
   for_image_blocks(g, [&](Index first, Index images, ArrayView dpatches, Index) {
@@ -128,13 +144,13 @@ Tensor input_gradient(const Geometry& g, const Tensor& x, const Tensor& weight, 
     for (Index n = 0; n < images; ++n)
       scatter_patches(g, dpatches.data() + n * g.out_pixels() * g.patch(), out.row(first + n).data());
   });
-  return dx;
 }
 
-Tensor weight_gradient(const Geometry& g, const Tensor& x, const Tensor& weight, const Tensor& dy) {
-  if (g.n == 0) return Tensor(weight.shape());
-  std::vector<Tensor> partial;
-  for (Index task = 0; task < tasks_of(g); ++task) partial.push_back(Tensor::empty(weight.shape()));
+void weight_gradient(const Geometry& g, const Tensor& x, const Tensor& dy, Tensor& dweight) {
+  ArrayView total = dweight.rows();
+  if (g.n == 0) total.setZero();
+  std::vector<Tensor> partial{dweight};
+  while (static_cast<Index>(partial.size()) < tasks_of(g)) partial.push_back(Tensor::empty(dweight.shape()));
   std::vector<char> begun(partial.size(), false);
   const ConstArrayView slope = dy.pixels();
   for_image_blocks(g, [&](Index first, Index images, ArrayView patches, Index task) {
@@ -146,31 +162,43 @@ Tensor weight_gradient(const Geometry& g, const Tensor& x, const Tensor& weight,
     else
       sum.matrix().noalias() = dy_block.matrix().transpose() * patches.matrix();
   });
-  ArrayView total = partial.front().rows();
   parallel_blocks(g.o, 4, [&](Index first, Index n, Index) {
     for (std::size_t task = 1; task < partial.size(); ++task)
       total.middleRows(first, n) += std::as_const(partial[task]).rows().middleRows(first, n);
   });
-  return partial.front();
+}
+
+void add_bias(const Tensor& bias, Tensor& y) {
+  ArrayView out = y.pixels();
+  const Row numbers = bias.pixels().row(0);
+  parallel_rows(out.rows(), [&](Index first, Index n) { out.middleRows(first, n).rowwise() += numbers; });
 }
 
 }  // namespace
 
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Index stride, Index padding) {
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Index stride, Index padding,
+              ConvMethod method) {
   const Geometry g = geometry(x, weight, bias, stride, padding);
+  const bool may_be_fast = method == ConvMethod::automatic && x.size() > 0;
+  const Conv2dKernels* fast = may_be_fast ? fast::winograd_kernels(weight.shape(), stride, padding) : nullptr;
   Tensor y = Tensor::empty({g.n, g.o, g.out_h, g.out_w});
-  ArrayView out = y.pixels();
-  const ConstArrayView filters = weight.rows();
-  for_image_blocks(g, [&](Index first, Index, ArrayView patches, Index) {
-    gather_block(g, x, first, patches);
-    ArrayView block(out.row(first * g.out_pixels()).data(), patches.rows(), g.o);
-    multiply_fixed_rows(block, patches.matrix(), filters.matrix().transpose(), g.rows_per_block());
-    if (bias.defined()) block.rowwise() += bias.pixels().row(0);
-  });
+  if (fast)
+    fast->forward(x, weight, padding, y);
+  else
+    forward(g, x, weight, y);
+  if (bias.defined()) add_bias(bias, y);
 
-  return record("conv2d", y, {x, weight, bias}, [x, weight, bias, g](const Tensor& dy) {
-    if (x.requires_grad()) x.accumulate_grad(input_gradient(g, x, weight, dy));
-    if (weight.requires_grad()) weight.accumulate_grad(weight_gradient(g, x, weight, dy));
+  return record("conv2d", y, {x, weight, bias}, [x, weight, bias, g, fast](const Tensor& dy) {
+    if (x.requires_grad()) {
+      Tensor dx = Tensor::empty(x.shape());
+      fast ? fast->input_gradient(dy, weight, g.padding, dx) : input_gradient(g, weight, dy, dx);
+      x.accumulate_grad(std::move(dx));
+    }
+    if (weight.requires_grad()) {
+      Tensor dweight = Tensor::empty(weight.shape());
+      fast ? fast->weight_gradient(x, dy, g.padding, dweight) : weight_gradient(g, x, dy, dweight);
+      weight.accumulate_grad(std::move(dweight));
+    }
     accumulate_bias_grad(bias, dy);
   });
 }
@@ -186,7 +214,9 @@ Conv2d::Conv2d(Index in_channels, Index out_channels, Conv2dOptions options) : o
   reset_parameters(default_stream(weight_.shape()));
 }
 
-Tensor Conv2d::forward(const Tensor& x) { return conv2d(x, weight_, bias_, options_.stride, options_.padding); }
+Tensor Conv2d::forward(const Tensor& x) {
+  return conv2d(x, weight_, bias_, options_.stride, options_.padding, options_.method);
+}
 
 void Conv2d::reset_parameters(Random random) { uniform_by_fan_in(weight_, bias_, random); }
 

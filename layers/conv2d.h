@@ -10,11 +10,24 @@ namespace norma {
 ///   x (N,Cin,H,W), weight (Cout,Cin,k,k), bias (Cout) or not defined -> y (N,Cout,H',W'), H' = (H + 2 padding - k)/stride + 1
 /// Throws Error if the channels do not fit, the kernel is larger than the padded image, stride < 1 or padding < 0.
 /// Source: torch.nn.functional.conv2d; Dumoulin & Visin 2016, "A guide to convolution arithmetic", section 2.
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Index stride, Index padding);
+///
+/// The method `reference` is the definition, in conv2d.cpp. `automatic` takes the one in layers/fast/ where that is faster; it differs by
+/// rounding only.
+enum class ConvMethod { automatic, reference };
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Index stride, Index padding,
+              ConvMethod method = ConvMethod::automatic);
 
 struct Conv2dOptions {
   Index kernel_size = 3, stride = 1, padding = 0;
   bool bias = true;
+  ConvMethod method = ConvMethod::automatic;
+};
+
+/// Another way to compute a convolution and its gradients, without bias, checks or record; every result is written in full.
+struct Conv2dKernels {
+  void (*forward)(const Tensor& x, const Tensor& weight, Index padding, Tensor& y);
+  void (*input_gradient)(const Tensor& dy, const Tensor& weight, Index padding, Tensor& dx);
+  void (*weight_gradient)(const Tensor& x, const Tensor& dy, Index padding, Tensor& dweight);
 };
 
 /// Parameters "weight" (Cout,Cin,k,k) and "bias" (Cout), drawn as PyTorch does: uniform in +-1/sqrt(Cin k k).

@@ -1,0 +1,173 @@
+// Winograd's convolution: fewer multiplications by way of polynomials.
+//
+// Multiplying polynomials. a(x) has m coefficients, g(x) has 3, so s = a g has n = m + 2. A polynomial with n coefficients
+// is known by n of its values, and values multiply one by one: s(p) = a(p) g(p) takes n products where the coefficients
+// take 3m. Take n - 1 numbers p_i and "infinity", which stands for the highest coefficient. Values are linear in the
+// coefficients, and so are coefficients in the values:
+//   A a:  a(p_i) = sum_k p_i^k a_k, last row: a_{m-1}      G g: the same of g, divided by N_i (below)
+//   s = B (G g . A a)                                      "." multiplies one by one
+// B is Lagrange's interpolation. L_i(x) = product over j != i of (x - p_j) vanishes in all points but p_i, where it is N_i:
+//   s(x) = sum_i s(p_i) L_i(x) / N_i  +  s_{n-1} product over j of (x - p_j)
+// Column i of B holds the coefficients of L_i (the 1/N_i has gone into G), the last one those of the product.
+//
+// Convolving. For a fixed g, a -> s is the matrix T with T[j][i] = g_{j-i}. Its transpose takes n numbers d to m numbers
+//   y_i = sum_j g_{j-i} d_j = sum_k d_{i+k} g_k
+// which is what a convolution layer does with a filter of 3. T = B diag(G g) A, and therefore
+//   y = A^T (G g . B^T d)
+// n products for m outputs. In two dimensions it is done to the columns and then to the rows of a square:
+//   Y = A^T [ (G g G^T) . (B^T d B) ] A                    write U = G g G^T, V = B^T d B, M = U . V
+// A tile of 4x4 outputs takes 36 products instead of 144, one of 2x2 takes 16 instead of 36.
+// Y is bilinear in d and g, so its gradients are transposes of the same three matrices:
+//   D = A dY A^T,    dg = G^T (D . V) G,    and dx is a convolution too: of dY with the filter turned by 180 degrees.
+// Toom 1963, Cook 1966; Winograd 1980, "Arithmetic complexity of computations", chapter V; Lavin & Gray 2016, "Fast
+// algorithms for convolutional neural networks".
+//
+// Rounding. The transforms subtract large numbers from each other, which magnifies the errors of M, more so the larger the
+// tile and the farther apart the powers of the points are. For 4x4 the points 0, +-1/sqrt(2), +-sqrt(2) halve the error of
+// the usual 0, +-1, +-2. docs/fast_convolution.md measures it.
+#pragma once
+
+#include <array>
+
+#include "layers/fast/simd.h"
+
+namespace norma::fast {
+
+template <int Rows, int Columns>
+using Matrix = std::array<std::array<double, Columns>, Rows>;
+
+/// A (n x m), G (n x 3) and B^T (n x n) for tiles of m x m outputs, n = m + 2.
+template <int m>
+struct Transforms {
+  static constexpr int n = m + 2;
+  Matrix<n, m> A{};
+  Matrix<n, 3> G{};
+  Matrix<n, n> BT{};
+};
+
+/// The transforms that belong to m + 1 points and infinity.
+template <int m>
+constexpr Transforms<m> transforms_from(const std::array<double, m + 1>& points) {
+  Transforms<m> t;
+  for (int i = 0; i <= m; ++i) {
+    double N = 1;
+    std::array<double, m + 2> L{1};  // coefficients, beginning as the polynomial 1
+    for (int j = 0; j <= m; ++j) {
+      if (j == i) continue;
+      N *= points[i] - points[j];
+      for (int k = m + 1; k >= 0; --k) L[k] = (k > 0 ? L[k - 1] : 0) - points[j] * L[k];  // L *= x - p_j
+    }
+    double power = 1;
+    for (int k = 0; k < m || k < 3; ++k, power *= points[i]) {
+      if (k < m) t.A[i][k] = power;
+      if (k < 3) t.G[i][k] = power / N;
+    }
+    t.BT[i] = L;
+    if (i == 0)  // infinity's row: L_0 (x - p_0) is the product over all points
+      for (int k = 0; k <= m + 1; ++k) t.BT[m + 1][k] = (k > 0 ? L[k - 1] : 0) - points[0] * L[k];
+  }
+  t.A[m + 1][m - 1] = t.G[m + 1][2] = 1;
+  return t;
+}
+
+inline constexpr double kRootHalf = 0.70710678118654752440, kRootTwo = 1.41421356237309504880;
+template <int m>
+inline constexpr Transforms<m> transforms = {};
+template <>
+inline constexpr Transforms<2> transforms<2> = transforms_from<2>({0, 1, -1});
+template <>
+inline constexpr Transforms<4> transforms<4> = transforms_from<4>({0, kRootHalf, -kRootHalf, kRootTwo, -kRootTwo});
+
+// The points come as 0, +p, -p, +q, -q. So rows 2i-1 and 2i of A, G and B^T are equal in the even columns and differ in sign
+// in the odd ones, and half of their work is common: even + odd, even - odd.
+
+enum class Terms { even, odd, all };
+
+/// sum over k of P[row][k] in(k), k of the given kind.
+template <const auto& P, int row, Terms terms, class In>
+[[gnu::always_inline]] inline Vector dot_row(const In& in) {
+  constexpr int columns = static_cast<int>(P[0].size());
+  constexpr auto is_term = [](int k) {
+    const double factor = P[row][static_cast<std::size_t>(k)];  // rounding leaves 1e-17 where the coefficient is 0
+    return (terms == Terms::all || (k % 2 == 1) == (terms == Terms::odd)) && (factor > 1e-12 || factor < -1e-12);
+  };
+  constexpr int first = [is_term] {
+    int k = 0;
+    while (k < columns && !is_term(k)) ++k;
+    return k;
+  }();
+  Vector sum = in(std::integral_constant<int, first>{}) * static_cast<Real>(P[row][first]);
+  unroll<columns>([&](auto k) __attribute__((always_inline)) {
+    if constexpr (k > first && is_term(k)) sum += in(k) * static_cast<Real>(P[row][k]);
+  });
+  return sum;
+}
+
+/// out(i, (P v)_i) for a column v given by in(k).
+template <const auto& P, class In, class Out>
+[[gnu::always_inline]] inline void multiply(const In& in, const Out& out) {
+  constexpr int rows = static_cast<int>(P.size());
+  out(std::integral_constant<int, 0>{}, dot_row<P, 0, Terms::all>(in));
+  unroll<rows / 2 - 1>([&](auto pair) __attribute__((always_inline)) {
+    constexpr int row = 2 * pair + 1;
+    const Vector even = dot_row<P, row, Terms::even>(in), odd = dot_row<P, row, Terms::odd>(in);
+    out(std::integral_constant<int, row>{}, even + odd);
+    out(std::integral_constant<int, row + 1>{}, even - odd);
+  });
+  out(std::integral_constant<int, rows - 1>{}, dot_row<P, rows - 1, Terms::all>(in));
+}
+
+/// out(k, (P^T v)_k) for a column v given by in(i), P = A or G. The pairs of rows are now pairs of columns: their sums
+/// and differences are common.
+template <const auto& P, class In, class Out>
+[[gnu::always_inline]] inline void multiply_transposed(const In& in, const Out& out) {
+  constexpr int rows = static_cast<int>(P.size()), columns = static_cast<int>(P[0].size()), pairs = rows / 2 - 1;
+  Vector sum[pairs], difference[pairs];
+  unroll<pairs>([&](auto i) __attribute__((always_inline)) {
+    const Vector plus = in(std::integral_constant<int, 2 * i + 1>{}),
+                 minus = in(std::integral_constant<int, 2 * i + 2>{});
+    sum[i] = plus + minus;
+    difference[i] = plus - minus;
+  });
+  unroll<columns>([&](auto k) __attribute__((always_inline)) {
+    Vector total = (k % 2 ? difference : sum)[0] * static_cast<Real>(P[1][k]);
+    unroll<pairs - 1>([&](auto i) __attribute__((always_inline)) {
+      total += (k % 2 ? difference : sum)[i + 1] * static_cast<Real>(P[2 * i + 3][k]);
+    });
+    if constexpr (k == 0) total += in(std::integral_constant<int, 0>{}) * static_cast<Real>(P[0][0]);
+    if constexpr (k == columns - 1) total += in(std::integral_constant<int, rows - 1>{});
+    out(k, total);
+  });
+}
+
+/// Both transforms of a square: first of its columns, then of the rows of what came out. in(i, j), out(i, j, number).
+template <int size_in, int size_out, class Transform, class In, class Out>
+[[gnu::always_inline]] inline void transform_square(const Transform& transform, const In& in, const Out& out) {
+  Vector half[size_out][size_in];
+  unroll<size_in>([&](auto j) __attribute__((always_inline)) {
+    transform(
+        [&](auto i) __attribute__((always_inline)) { return in(i, j); }, [&](auto i, Vector v) __attribute__((
+                                                                             always_inline)) { half[i][j] = v; });
+  });
+  unroll<size_out>([&](auto i) __attribute__((always_inline)) {
+    transform(
+        [&](auto j) __attribute__((always_inline)) { return half[i][j]; }, [&](auto j, Vector v) __attribute__((
+                                                                               always_inline)) { out(i, j, v); });
+  });
+}
+
+/// P in P^T.
+template <const auto& P, class In, class Out>
+[[gnu::always_inline]] inline void sandwich(const In& in, const Out& out) {
+  transform_square<static_cast<int>(P[0].size()), static_cast<int>(P.size())>(
+      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply<P>(from, to); }, in, out);
+}
+/// P^T in P.
+template <const auto& P, class In, class Out>
+[[gnu::always_inline]] inline void sandwich_transposed(const In& in, const Out& out) {
+  transform_square<static_cast<int>(P.size()), static_cast<int>(P[0].size())>(
+      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply_transposed<P>(from, to); }, in,
+      out);
+}
+
+}  // namespace norma::fast
