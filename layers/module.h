@@ -127,4 +127,15 @@ inline std::string place_of(const std::string& name, const Module& child) {
   return join("layer ", name, ", ", child.describe(), ": ");
 }
 
+/// child.forward(x); an Error is passed on with the child's place in front.
+inline Tensor forward_child(const std::string& name, Module& child, const Tensor& x) {
+  try {
+    return child.forward(x);
+  } catch (const NonFiniteError& error) {
+    throw NonFiniteError(place_of(name, child) + error.what());
+  } catch (const Error& error) {
+    throw Error(place_of(name, child) + error.what());
+  }
+}
+
 }  // namespace norma

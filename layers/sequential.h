@@ -40,18 +40,24 @@ class Sequential : public Module {
 
   std::string describe() const override { return "Sequential"; }
 
+  /// Of all layers. An input of zeros goes through them, to see the shapes between them.
+  Index multiply_adds(const Shape& in, const Shape& /*out*/) const override {
+    const NoGrad shapes_only;
+    Tensor x(in);
+    Index total = 0;
+    for (const auto& [name, layer] : children()) {
+      const EvalMode nothing_is_learnt(*layer);
+      const Tensor y = layer->forward(x);
+      total += layer->multiply_adds(x.shape(), y.shape());
+      x = y;
+    }
+    return total;
+  }
+
  private:
   Tensor layer_by_layer(const Tensor& x) const {
     Tensor y = x;
-    for (const auto& [name, layer] : children()) {
-      try {
-        y = layer->forward(y);
-      } catch (const NonFiniteError& error) {
-        throw NonFiniteError(place_of(name, *layer) + error.what());
-      } catch (const Error& error) {
-        throw Error(place_of(name, *layer) + error.what());
-      }
-    }
+    for (const auto& [name, layer] : children()) y = forward_child(name, *layer, y);
     return y;
   }
 };
