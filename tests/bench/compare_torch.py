@@ -1,15 +1,21 @@
 #!/usr/bin/env python3
-"""Training speed of Norma and of PyTorch: the same net, batch and threads, in alternating runs.
+"""Speed of Norma and of PyTorch: the same nets, batches and threads, in alternating runs.
 
     pip install torch==2.13.0
-    python3 tests/bench/compare_torch.py [--net cnn] [--batch 128] [--threads 2] [--rounds 5] [--json FILE]
+    tests/bench/compare_torch.py                                  all nets, training and inference
+    tests/bench/compare_torch.py --net bench --batch 128 --threads 2 --rounds 5 --mode train --json FILE
 
-A run is a process of its own and reports the median time of a step (forward, loss, backward, SGD with Nesterov
-momentum) on one fixed batch. PyTorch runs with images stored N,C,H,W and channels last, each with the default memory
-allocator and with one that is told to keep its memory ("tuned"). A line gives the median over rounds, and how many
-times as long as PyTorch's fastest configuration Norma needs: below 1, Norma is faster.
+A run is a process of its own. It reports the median time of a step on one fixed batch, behind steps that warm it up and
+(torch.compile) compile: forward, loss, backward, SGD with Nesterov momentum; with --mode infer the forward pass of eval().
+PyTorch runs in every configuration that a user might choose: images stored N,C,H,W, channels last, channels last with
+torch.compile (for inference also with frozen weights), each with the system's memory allocator as it is, told to keep its
+memory ("tuned"), and with jemalloc and tcmalloc where these are installed (Debian: libjemalloc2, libtcmalloc-minimal4).
+A line gives median, extremes and spread over the rounds. The ratio is Norma's median over that of PyTorch's fastest
+configuration: below 1, Norma is faster.
 """
 import argparse
+import ctypes.util
+import itertools
 import json
 import os
 import statistics
@@ -19,104 +25,186 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# Channels of the convolutions; 0 is a 2x2 max pooling. Must say the same as apps/norma/models.cpp.
-PLANS = {
-    "cnn": [32, 32, 0, 64, 64, 0, 128, 128, 0, 256],
-    "small": [16, 0, 32, 0, 64, 0, 64],
-}
-TUNED = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592"
-    ":glibc.malloc.hugetlb=1",
-}
+NETS = ["bench", "air", "cnn", "small", "resnet"]
+WARM_UP = 5  # steps; train_step.cpp takes as many
+LAYOUTS = {"train": ["NCHW", "channels_last", "compile"], "infer": ["NCHW", "channels_last", "compile", "compile frozen"]}
+NORMA = {"GOMP_SPINCOUNT": "1000"}
 
 
-def torch_step_ms(net, batch, threads, steps, channels_last):
-    """Median time of a training step in PyTorch, in this process."""
+def allocators():
+    """Name and environment of every allocator at hand."""
+    found = {
+        "": {},
+        ", tuned": {
+            "OPENBLAS_NUM_THREADS": "1",
+            "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592"
+            ":glibc.malloc.hugetlb=1",
+        },
+    }
+    # What PyTorch's tuning guide recommends for jemalloc: keep freed memory.
+    keep = "oversize_threshold:1,background_thread:true,metadata_thp:auto,dirty_decay_ms:9000000000,muzzy_decay_ms:9000000000"
+    for name, library, more in [("jemalloc", "jemalloc", {"MALLOC_CONF": keep}), ("tcmalloc", "tcmalloc_minimal", {})]:
+        path = ctypes.util.find_library(library)
+        if path:
+            found[", " + name] = {"LD_PRELOAD": path, **more}
+        else:
+            print(f"{name} is not installed; left out", file=sys.stderr)
+    return found
+
+
+def torch_step_ms(net, batch, threads, steps, mode, layout):
+    """Median time of a step in PyTorch, in this process, and the number of parameters."""
     import torch
-    from torch import nn
+    from torch_nets import NETS as make
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    layers, channels = [], 3
-    for width in PLANS[net]:
-        if width == 0:
-            layers.append(nn.MaxPool2d(2))
-            continue
-        layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-        channels = width
-    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
+    model = make[net]()
     images, labels = torch.randn(batch, 3, 32, 32), torch.randint(0, 10, (batch,))
-    if channels_last:
+    if layout != "NCHW":
         model = model.to(memory_format=torch.channels_last)
         images = images.to(memory_format=torch.channels_last)
+    if layout.startswith("compile"):
+        model = torch.compile(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, nesterov=True)
-    loss = nn.CrossEntropyLoss()
-    times = []
-    for i in range(steps + 3):
-        start = time.perf_counter()
+    loss = torch.nn.CrossEntropyLoss()
+
+    def train():
         optimizer.zero_grad(set_to_none=True)
         loss(model(images), labels).backward()
         optimizer.step()
-        if i >= 3:
+
+    def infer():
+        # torch.compile freezes weights under no_grad only; elsewhere inference_mode is what users take.
+        with torch.no_grad() if layout == "compile frozen" else torch.inference_mode():
+            model(images)
+
+    model.train(mode == "train")
+    step = train if mode == "train" else infer
+    times = []
+    for i in range(steps + WARM_UP):
+        start = time.perf_counter()
+        step()
+        if i >= WARM_UP:
             times.append(1000 * (time.perf_counter() - start))
-    return statistics.median(times)
+    return statistics.median(times), sum(p.numel() for p in model.parameters())
 
 
-def run(command, environment=None):
-    result = subprocess.run(command, env={**os.environ, **(environment or {})}, capture_output=True, text=True)
-    if result.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}: exit code {result.returncode}\n{result.stderr}")
-    return float(result.stdout)
+def run(command, environment):
+    """Milliseconds and the number of parameters, or what went wrong."""
+    result = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
+    if result.returncode == 0:
+        milliseconds, parameters = result.stdout.split()[-2:]
+        return float(milliseconds), int(parameters)
+    lines = result.stderr.strip().splitlines() or [""]
+    errors = [line for line in lines if "Error" in line] or lines
+    return f"exit code {result.returncode}: {errors[-1]}"
+
+
+def measure(net, batch, threads, mode, args, memory):
+    """Runs all contestants in turn, args.rounds times. Returns what --json writes of a case."""
+    sizes = [net, str(batch), str(threads), str(args.steps), mode]
+    contestants = {"norma": ([args.build / "tests/train_step", *sizes], NORMA)}
+    for layout, (name, environment) in itertools.product(LAYOUTS[mode], memory.items()):
+        if layout == "compile frozen":
+            environment = {**environment, "TORCHINDUCTOR_FREEZING": "1"}
+        contestants[f"torch {layout}{name}"] = ([sys.executable, __file__, "--child", layout, *sizes], environment)
+    if args.only:
+        contestants = {name: what for name, what in contestants.items() if name == "norma" or args.only in name}
+    times, skipped, parameters = {name: [] for name in contestants}, {}, {}
+    for round_ in range(args.rounds):
+        for name, (command, environment) in contestants.items():
+            if name in skipped:
+                continue
+            if sys.stderr.isatty():
+                print(f"\r{net} {batch} {threads} {mode}: round {round_ + 1}, {name:40}", end="", file=sys.stderr)
+            result = run(command, environment)
+            if isinstance(result, tuple):
+                times[name].append(result[0])
+                parameters[name] = result[1]
+            elif name == "norma":
+                sys.exit(f"\n{' '.join(map(str, command))}: {result}")
+            else:
+                skipped[name] = result
+                del times[name]
+    if sys.stderr.isatty():
+        print(f"\r{'':80}\r", end="", file=sys.stderr)
+    if len(set(parameters.values())) > 1:
+        sys.exit(f"{net} is not the same network everywhere; parameters: {parameters}")
+    medians = {name: statistics.median(ms) for name, ms in times.items()}
+    rivals = {name: ms for name, ms in medians.items() if name != "norma"}
+    if not rivals:
+        sys.exit(f"no configuration of PyTorch runs: {skipped}")
+    fastest = min(rivals, key=rivals.get)
+    return {
+        "net": net, "batch": batch, "threads": threads, "mode": mode, "rounds": args.rounds, "steps": args.steps,
+        "ratio_to_fastest": medians["norma"] / rivals[fastest], "fastest": fastest, "medians": medians,
+        "milliseconds": times, "skipped": skipped,
+    }
+
+
+def print_case(case):
+    print(f"net {case['net']}, batch {case['batch']}, {case['threads']} threads, {case['mode']}, {case['rounds']} rounds")
+    print(f"{'':34}{'median ms':>10}{'min':>9}{'max':>9}{'spread':>8}{'images/s':>10}")
+    for name, ms in case["milliseconds"].items():
+        median = case["medians"][name]
+        print(f"{name:34}{median:10.2f}{min(ms):9.2f}{max(ms):9.2f}{(max(ms) - min(ms)) / median:8.0%}"
+              f"{1000 * case['batch'] / median:10.0f}")
+    for name, reason in case["skipped"].items():
+        print(f"{name:34}skipped: {reason}")
+    print(f"norma needs {case['ratio_to_fastest']:.3f} times the time of the fastest, {case['fastest']}\n", flush=True)
+
+
+def print_table(cases):
+    print(f"{'net':8}{'batch':>6}{'threads':>8}  {'mode':6}{'norma ms':>10}{'torch ms':>10}{'ratio':>8}{'faster':>8}  fastest")
+    for case in cases:
+        norma, torch_ms, ratio = case["medians"]["norma"], case["medians"][case["fastest"]], case["ratio_to_fastest"]
+        print(f"{case['net']:8}{case['batch']:6}{case['threads']:8}  {case['mode']:6}{norma:10.2f}{torch_ms:10.2f}{ratio:8.3f}"
+              f"{1 / ratio:7.2f}x  {case['fastest']}")
+
+
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, got {text}")
+    return number
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--net", choices=PLANS, default="cnn")
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=11)
-    parser.add_argument("--build", type=Path, default=ROOT / "build/release", help="where train_step was built")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--torch-child", choices=["nchw", "channels_last"], help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.torch_child:
-        print(torch_step_ms(args.net, args.batch, args.threads, args.steps, args.torch_child == "channels_last"))
+    if sys.argv[1:2] == ["--child"]:
+        layout, net, batch, threads, steps, mode = sys.argv[2:]
+        print(*torch_step_ms(net, int(batch), int(threads), int(steps), mode, layout))
         return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--net", choices=NETS, nargs="+", help="default all")
+    parser.add_argument("--batch", type=positive, nargs="+", help="default 128, for air 512")
+    parser.add_argument("--threads", type=positive, nargs="+", default=[2])
+    parser.add_argument("--mode", choices=LAYOUTS, nargs="+", help="default both, for a --net train")
+    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument("--steps", type=positive, default=11, help=f"of a run, behind {WARM_UP} that are not counted")
+    parser.add_argument("--only", metavar="TEXT", help="of PyTorch's configurations, those with TEXT in their name")
+    parser.add_argument("--build", type=Path, default=ROOT / "build/release", help="where train_step was built")
+    parser.add_argument("--json", type=Path, help="of one case its numbers, of several {\"cases\": [...]}")
+    args = parser.parse_args()
+    if not (args.build / "tests/train_step").exists():
+        sys.exit(f"{args.build}/tests/train_step: no such file; build it or name its place with --build")
     try:
         import torch
     except ImportError:
         sys.exit("PyTorch is not installed: pip install torch==2.13.0")
-
-    sizes = [args.net, args.batch, args.threads, args.steps]
-    norma = [args.build / "tests/train_step", *map(str, sizes)]
-    child = [sys.executable, __file__, "--net", args.net, "--batch", str(args.batch), "--threads", str(args.threads),
-             "--steps", str(args.steps), "--torch-child"]
-    contestants = {
-        "norma": (norma, {"GOMP_SPINCOUNT": "1000"}),
-        "torch NCHW": ([*child, "nchw"], None),
-        "torch channels_last": ([*child, "channels_last"], None),
-        "torch NCHW, tuned": ([*child, "nchw"], TUNED),
-        "torch channels_last, tuned": ([*child, "channels_last"], TUNED),
-    }
-    times = {name: [] for name in contestants}
-    for _ in range(args.rounds):
-        for name, (command, environment) in contestants.items():
-            times[name].append(run(command, environment))
-
-    print(f"net {args.net}, batch {args.batch}, {args.threads} threads, {args.rounds} rounds, torch {torch.__version__}")
-    print(f"{'':28}{'median ms':>10}{'min':>8}{'max':>8}{'images/s':>10}")
-    for name, ms in times.items():
-        median = statistics.median(ms)
-        print(f"{name:28}{median:10.1f}{min(ms):8.1f}{max(ms):8.1f}{1000 * args.batch / median:10.0f}")
-    medians = {name: statistics.median(ms) for name, ms in times.items()}
-    norma_ms = medians.pop("norma")
-    fastest = min(medians, key=medians.get)
-    ratio = norma_ms / medians[fastest]
-    print(f"norma needs {ratio:.2f} times the time of the fastest, {fastest}")
+    print(f"torch {torch.__version__}")
+    memory = allocators()
+    cases = []
+    modes = args.mode or (["train"] if args.net else list(LAYOUTS))
+    for net in args.net or NETS:
+        for batch, threads, mode in itertools.product(args.batch or [512 if net == "air" else 128], args.threads, modes):
+            cases.append(measure(net, batch, threads, mode, args, memory))
+            print_case(cases[-1])
+    if len(cases) > 1:
+        print_table(cases)
     if args.json:
-        args.json.write_text(json.dumps({"ratio_to_fastest": ratio, "fastest": fastest, "milliseconds": times}, indent=2))
+        result = cases[0] if len(cases) == 1 else {"cases": cases}
+        args.json.write_text(json.dumps({"torch": torch.__version__, **result}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-// Times training steps of a network of `norma train` on one fixed batch: train_step NET BATCH THREADS STEPS
-// Prints the median milliseconds of a step (forward, loss, backward, SGD). compare_torch.py runs it beside PyTorch.
+// Times a network of `norma bench` on one fixed batch: train_step NET BATCH THREADS STEPS [train|infer]
+// Prints the median milliseconds of a training step (forward, loss, backward, SGD with Nesterov momentum), or of a forward
+// pass in eval() without recording, and the number of parameters. compare_torch.py runs it beside PyTorch.
 #include <omp.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <iostream>
 #include <string>
 
+#include "apps/norma/bench_nets.h"
 #include "apps/norma/models.h"
 #include "data/loader.h"
 #include "data/synthetic.h"
@@ -15,28 +17,50 @@
 
 using namespace norma;
 
+namespace {
+
+constexpr Index kWarmUp = 5;  // steps that fill the caches and the pool of blocks
+
+template <class Step>
+double median_milliseconds(Index steps, const Step& step) {
+  std::vector<double> milliseconds;
+  for (Index i = 0; i < steps + kWarmUp; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    step();
+    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+    if (i >= kWarmUp) milliseconds.push_back(taken.count());
+  }
+  std::nth_element(milliseconds.begin(), milliseconds.begin() + steps / 2, milliseconds.end());
+  return milliseconds[static_cast<std::size_t>(steps / 2)];
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::cerr << "usage: train_step NET BATCH THREADS STEPS\n";
+  const std::string mode = argc == 6 ? argv[5] : "train";
+  if (argc < 5 || argc > 6 || (mode != "train" && mode != "infer")) {
+    std::cerr << "usage: train_step NET BATCH THREADS STEPS [train|infer]\n";
     return 2;
   }
   const Index batch_size = std::stoi(argv[2]), steps = std::stoi(argv[4]);
   omp_set_num_threads(std::stoi(argv[3]));
-
   const ImageSet images = make_synthetic(batch_size, 1);
   const Batch batch = DataLoader(images, {.batch_size = batch_size}).batch(0);
-  Sequential model = make_model(argv[1], "batch", batch.images.shape(), 10, 0);
-  SGD optimizer(model.named_parameters(), {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .nesterov = true});
+  Sequential model = make_bench_net(argv[1], 0);
 
-  std::vector<double> milliseconds;
-  for (Index i = 0; i < steps + 3; ++i) {  // the first three fill the caches and the pool of blocks
-    const auto start = std::chrono::steady_clock::now();
+  const Index parameters = elements(model.named_parameters());
+
+  if (mode == "infer") {
+    const NoGrad nothing_is_recorded;
+    model.eval();
+    std::cout << median_milliseconds(steps, [&] { model.forward(batch.images); }) << " " << parameters << "\n";
+    return 0;
+  }
+  SGD optimizer(model.named_parameters(), {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .nesterov = true});
+  const auto step = [&] {
     optimizer.zero_grad();
     cross_entropy(model(batch.images), batch.labels).backward();
     optimizer.step();
-    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
-    if (i >= 3) milliseconds.push_back(taken.count());
-  }
-  std::nth_element(milliseconds.begin(), milliseconds.begin() + steps / 2, milliseconds.end());
-  std::cout << milliseconds[static_cast<std::size_t>(steps / 2)] << "\n";
+  };
+  std::cout << median_milliseconds(steps, step) << " " << parameters << "\n";
 }
