@@ -21,6 +21,7 @@ struct CommandLine {
   CLI::App app{"Norma trains small convolutional networks on the CPU and shows what batch norm does.", "norma"};
   Options train_options, compare_options, modes_options, summary_options;
   UseOptions eval_options, predict_options;
+  BenchOptions bench_options;
   std::vector<double> learning_rates{0.02, 0.1, 0.5};
   std::vector<std::string> norms{"batch", "none"};
   std::string topic, file;
@@ -73,6 +74,9 @@ struct CommandLine {
         ->option_text("IMAGE ...");
     predict.add_option("--top", predict_options.top, "Classes to print")->check(at_least(1))->option_text("N  [3]");
 
+    CLI::App& bench = *app.add_subcommand("bench", "Time a training step, layer by layer");
+    add_bench_options(bench, bench_options);
+
     CLI::App& explain = *app.add_subcommand("explain", "Work a small example by hand, every number printed");
     explain.add_option("topic", topic, "What to explain")->option_text("bn");
 
@@ -121,6 +125,7 @@ struct CommandLine {
     if (name == "explain") return explain(topic);
     if (name == "inspect") return inspect(file, json);
     if (name == "data") return data.run();
+    if (name == "bench") return bench(with_threads(bench_options));
     return summary(summary_options);
   }
 
@@ -148,10 +153,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const bool no_verb = line.app.get_subcommands().empty();
     if (no_verb && dynamic_cast<const CLI::RequiredError*>(&error))
-      return fail(
-          "",
-          "needs a verb: train, eval, predict, compare, modes, summary, explain, inspect or data (see norma --help)",
-          kUsage);
+      return fail("",
+                  "needs a verb: train, eval, predict, compare, modes, summary, bench, explain, inspect or data (see "
+                  "norma --help)",
+                  kUsage);
     const std::string verb = no_verb || !dynamic_cast<const CLI::RequiredError*>(&error) ? "" : line.chosen_verb();
     return fail(verb, (std::string(error.what()) + " (see norma --help)").c_str(), kUsage);
   }

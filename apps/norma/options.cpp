@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "apps/norma/bench_nets.h"
 #include "apps/norma/models.h"
 #include "core/check.h"
 #include "optim/schedule.h"
@@ -171,6 +172,14 @@ void add_use_options(CLI::App& verb, UseOptions& o) {
   };
   add_numbers("--mean", o.mean, "Of the training images' pixels, scaled to [0,1]", true);
   add_numbers("--deviation", o.deviation, "Their standard deviation", false);
+}
+
+void add_bench_options(CLI::App& verb, BenchOptions& o) {
+  add(verb, "--model", o.model, "Network", one_of(bench_net_names()));
+  add(verb, "--batch,--batch-size", o.batch_size, "Images a step", at_least(2));
+  add(verb, "--steps", o.steps, "Steps that are timed, behind 5 that are not", at_least(1));
+  add_threads_option(verb, o);
+  verb.add_flag("--json", o.json, "Print JSON");
 }
 
 }  // namespace norma

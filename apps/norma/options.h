@@ -45,6 +45,11 @@ struct UseOptions : Options {
   UseOptions() { model.clear(), norm.clear(); }
 };
 
+struct BenchOptions : Options {
+  Index steps = 20;
+  bool json = false;
+};
+
 void add_data_options(CLI::App& verb, Options& options);                 // --data --limit --image-size
 void add_image_size_option(CLI::App& verb, Index& size);                 // --image-size
 void add_model_options(CLI::App& verb, Options& options);                // --model
@@ -56,6 +61,8 @@ void add_out_option(CLI::App& verb, Options& options);                   // --ou
 void add_resume_options(CLI::App& verb, Options& options);               // --save-every --keep --resume --override
 void add_threads_option(CLI::App& verb, Options& options);               // --threads
 void add_use_options(CLI::App& verb, UseOptions& options);  // RUN|FILE --mirror --json --model ... --threads
+
+void add_bench_options(CLI::App& verb, BenchOptions& options);  // --model --batch --threads --steps --json
 
 /// A whole number from `least` up.
 CLI::Validator at_least(Index least);
@@ -78,5 +85,6 @@ int eval(const UseOptions& options);
 int predict(const UseOptions& options);
 int explain(const std::string& topic);
 int inspect(const std::string& file, bool json);
+int bench(const BenchOptions& options);
 
 }  // namespace norma
