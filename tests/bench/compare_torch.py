@@ -6,7 +6,8 @@
     tests/bench/compare_torch.py --net bench --batch 128 --threads 2 --rounds 5 --mode train --json FILE
 
 A run is a process of its own. It reports the median time of a step on one fixed batch, behind steps that warm it up and
-(torch.compile) compile: forward, loss, backward, SGD with Nesterov momentum; with --mode infer the forward pass of eval().
+(torch.compile) compile: forward, loss, backward, SGD with Nesterov momentum; with --mode infer the forward pass of eval(),
+and for Norma also of the model that fold_batch_norm() makes.
 PyTorch runs in every configuration that a user might choose: images stored N,C,H,W, channels last, channels last with
 torch.compile (for inference also with frozen weights), each with the system's memory allocator as it is, told to keep its
 memory ("tuned"), and with jemalloc and tcmalloc where these are installed (Debian: libjemalloc2, libtcmalloc-minimal4).
@@ -105,12 +106,14 @@ def measure(net, batch, threads, mode, args, memory):
     """Runs all contestants in turn, args.rounds times. Returns what --json writes of a case."""
     sizes = [net, str(batch), str(threads), str(args.steps), mode]
     contestants = {"norma": ([args.build / "tests/train_step", *sizes], NORMA)}
+    if mode == "infer":  # as freezing does for PyTorch
+        contestants["norma folded"] = ([args.build / "tests/train_step", *sizes[:-1], "folded"], NORMA)
     for layout, (name, environment) in itertools.product(LAYOUTS[mode], memory.items()):
         if layout == "compile frozen":
             environment = {**environment, "TORCHINDUCTOR_FREEZING": "1"}
         contestants[f"torch {layout}{name}"] = ([sys.executable, __file__, "--child", layout, *sizes], environment)
     if args.only:
-        contestants = {name: what for name, what in contestants.items() if name == "norma" or args.only in name}
+        contestants = {name: what for name, what in contestants.items() if name.startswith("norma") or args.only in name}
     times, skipped, parameters = {name: [] for name in contestants}, {}, {}
     for round_ in range(args.rounds):
         for name, (command, environment) in contestants.items():
@@ -122,25 +125,29 @@ def measure(net, batch, threads, mode, args, memory):
             if isinstance(result, tuple):
                 times[name].append(result[0])
                 parameters[name] = result[1]
-            elif name == "norma":
+            elif name.startswith("norma"):
                 sys.exit(f"\n{' '.join(map(str, command))}: {result}")
             else:
                 skipped[name] = result
                 del times[name]
     if sys.stderr.isatty():
         print(f"\r{'':80}\r", end="", file=sys.stderr)
+    parameters.pop("norma folded", None)  # batch norms are gone
     if len(set(parameters.values())) > 1:
         sys.exit(f"{net} is not the same network everywhere; parameters: {parameters}")
     medians = {name: statistics.median(ms) for name, ms in times.items()}
-    rivals = {name: ms for name, ms in medians.items() if name != "norma"}
+    rivals = {name: ms for name, ms in medians.items() if name.startswith("torch")}
     if not rivals:
         sys.exit(f"no configuration of PyTorch runs: {skipped}")
     fastest = min(rivals, key=rivals.get)
-    return {
+    case = {
         "net": net, "batch": batch, "threads": threads, "mode": mode, "rounds": args.rounds, "steps": args.steps,
         "ratio_to_fastest": medians["norma"] / rivals[fastest], "fastest": fastest, "medians": medians,
         "milliseconds": times, "skipped": skipped,
     }
+    if mode == "infer":
+        case["folded_ratio_to_fastest"] = medians["norma folded"] / rivals[fastest]
+    return case
 
 
 def print_case(case):
@@ -152,7 +159,8 @@ def print_case(case):
               f"{1000 * case['batch'] / median:10.0f}")
     for name, reason in case["skipped"].items():
         print(f"{name:34}skipped: {reason}")
-    print(f"norma needs {case['ratio_to_fastest']:.3f} times the time of the fastest, {case['fastest']}\n", flush=True)
+    folded = f" ({case['folded_ratio_to_fastest']:.3f} folded)" if case["mode"] == "infer" else ""
+    print(f"norma needs {case['ratio_to_fastest']:.3f}{folded} times the time of the fastest, {case['fastest']}\n", flush=True)
 
 
 def print_table(cases):

@@ -1,6 +1,6 @@
-// Times a network of `norma bench` on one fixed batch: train_step NET BATCH THREADS STEPS [train|infer]
+// Times a network of `norma bench` on one fixed batch: train_step NET BATCH THREADS STEPS [train|infer|folded]
 // Prints the median milliseconds of a training step (forward, loss, backward, SGD with Nesterov momentum), or of a forward
-// pass in eval() without recording, and the number of parameters. compare_torch.py runs it beside PyTorch.
+// pass in eval() without recording (folded: of fold_batch_norm()'s result), and the number of parameters. compare_torch.py runs it beside PyTorch.
 #include <omp.h>
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include "apps/norma/models.h"
 #include "data/loader.h"
 #include "data/synthetic.h"
+#include "layers/batch_norm_model.h"
 #include "layers/loss.h"
 #include "optim/sgd.h"
 
@@ -38,8 +39,8 @@ double median_milliseconds(Index steps, const Step& step) {
 
 int main(int argc, char** argv) {
   const std::string mode = argc == 6 ? argv[5] : "train";
-  if (argc < 5 || argc > 6 || (mode != "train" && mode != "infer")) {
-    std::cerr << "usage: train_step NET BATCH THREADS STEPS [train|infer]\n";
+  if (argc < 5 || argc > 6 || (mode != "train" && mode != "infer" && mode != "folded")) {
+    std::cerr << "usage: train_step NET BATCH THREADS STEPS [train|infer|folded]\n";
     return 2;
   }
   const Index batch_size = std::stoi(argv[2]), steps = std::stoi(argv[4]);
@@ -50,9 +51,10 @@ int main(int argc, char** argv) {
 
   const Index parameters = elements(model.named_parameters());
 
-  if (mode == "infer") {
+  if (mode != "train") {
     const NoGrad nothing_is_recorded;
     model.eval();
+    if (mode == "folded") model = fold_batch_norm(model);
     std::cout << median_milliseconds(steps, [&] { model.forward(batch.images); }) << " " << parameters << "\n";
     return 0;
   }
