@@ -45,7 +45,7 @@ struct UseOptions : Options {
   UseOptions() { model.clear(), norm.clear(); }
 };
 
-void add_data_options(CLI::App& verb, Options& options);                 // --data --limit --image-size
+void add_data_options(CLI::App& verb, Options& options);                 // --data --limit
 void add_image_size_option(CLI::App& verb, Index& size);                 // --image-size
 void add_model_options(CLI::App& verb, Options& options);                // --model
 void add_norm_option(CLI::App& verb, Options& options);                  // --norm
@@ -57,8 +57,8 @@ void add_resume_options(CLI::App& verb, Options& options);               // --sa
 void add_threads_option(CLI::App& verb, Options& options);               // --threads
 void add_use_options(CLI::App& verb, UseOptions& options);  // RUN|FILE --mirror --json --model ... --threads
 
-/// A whole number from `least` up.
-CLI::Validator at_least(Index least);
+/// A whole number: decimal digits, the first of several not 0 (which CLI11 would take for octal).
+CLI::Validator whole_number(Index least, Index most = 1'000'000'000);
 
 /// One of a list of names.
 CLI::Validator one_of(const std::vector<std::string>& names);
