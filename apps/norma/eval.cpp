@@ -26,7 +26,8 @@ void check_fit(const SavedModel& model, const DataSets& datasets) {
   const auto listed = [](const std::vector<std::string>& names) { return fmt::format("{}", fmt::join(names, ", ")); };
   if (model.class_names != datasets.test.class_names && model.class_names != unnamed_classes(model.classes()))
     fmt::print(stderr, "norma: warning: {}\n",
-               printable(both(listed(model.class_names), listed(datasets.test.class_names), "by name"), std::string::npos));
+               printable(both(listed(model.class_names), listed(datasets.test.class_names), "by name"),
+                         std::string::npos));
 }
 
 void print_json(const UseOptions& options, const SavedModel& model, const DataSets& datasets, const Score& score,
