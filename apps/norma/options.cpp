@@ -48,9 +48,6 @@ CLI::Validator one_of(const std::vector<std::string>& names) {
   return CLI::Validator(validate, list);
 }
 
-namespace {
-
-/// A part of a whole.
 CLI::Validator fraction() {
   const auto validate = [](const std::string& text) -> std::string {
     double value = 0;
@@ -59,6 +56,10 @@ CLI::Validator fraction() {
   };
   return CLI::Validator(validate, "X");
 }
+
+CLI::Validator image_side() { return CLI::Range(8, 1024); }
+
+namespace {
 
 CLI::Validator not_empty() {
   return CLI::Validator([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
@@ -85,7 +86,7 @@ void add_data_options(CLI::App& verb, Options& o) {
 
 void add_image_size_option(CLI::App& verb, Index& size) {
   verb.add_option("--image-size", size, "Side of the squares that pictures of an image folder become")
-      ->check(CLI::Range(8, 1024))
+      ->check(image_side())
       ->option_text("N  [32]");
 }
 

@@ -66,6 +66,12 @@ CLI::Validator one_of(const std::vector<std::string>& names);
 /// A number that is finite and above 0 (or, if allowed, 0).
 CLI::Validator finite_number(bool zero_allowed);
 
+/// A part of a whole, from 0 to 1.
+CLI::Validator fraction();
+
+/// What --image-size takes.
+CLI::Validator image_side();
+
 /// Throws Error where options that are right by themselves do not fit together.
 void check_together(const Options& options);
 
