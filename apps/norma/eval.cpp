@@ -6,6 +6,7 @@
 #include "apps/norma/config.h"
 #include "apps/norma/confusion.h"
 #include "apps/norma/datasets.h"
+#include "apps/norma/resumed_run.h"
 #include "apps/norma/run_folder.h"
 #include "apps/norma/saved_model.h"
 #include "apps/norma/training.h"
@@ -51,7 +52,8 @@ void print_json(const UseOptions& options, const SavedModel& model, const DataSe
 
 int eval(const UseOptions& options) {
   SavedModel model = load_model(options);
-  const DataSets datasets = open_datasets(options.data, options.limit, model.image[2]);
+  const std::string data = options.data.empty() ? data_of_run(options.weights) : options.data;
+  const DataSets datasets = open_datasets(data, options.limit, model.image[2]);
   check_fit(model, datasets);
   std::optional<LineFile> csv;
   if (!options.out.empty()) csv.emplace(options.out);

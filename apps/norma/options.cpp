@@ -72,16 +72,15 @@ void add(CLI::App& verb, const char* name, Value& value, const char* help, const
 
 }  // namespace
 
-void add_data_options(CLI::App& verb, Options& o) {
+void add_data_options(CLI::App& verb, Options& o, const std::string& otherwise) {
   verb.add_option(
           "--data", o.data,
           "Folder in CIFAR-10's binary format, folder with train/CLASS/*.png (or .jpg) and test/CLASS/*.png, or "
-          "'synthetic'. Without it: $NORMA_DATA, else "
-          "datasets/cifar-10-batches-bin, else synthetic")
+          "'synthetic'. Without it: " +
+              otherwise + "$NORMA_DATA, else datasets/cifar-10-batches-bin, else synthetic")
       ->check(not_empty())
       ->option_text("DIR|synthetic");
   add(verb, "--limit", o.limit, "Use only the first N training and the first N test images; 0 for all", at_least(0));
-  add_image_size_option(verb, o.image_size);
 }
 
 void add_image_size_option(CLI::App& verb, Index& size) {

@@ -45,7 +45,8 @@ struct UseOptions : Options {
   UseOptions() { model.clear(), norm.clear(); }
 };
 
-void add_data_options(CLI::App& verb, Options& options);                 // --data --limit --image-size
+/// --data --limit. `otherwise` is what comes first where there is no --data: "that of the run, else ".
+void add_data_options(CLI::App& verb, Options& options, const std::string& otherwise = "");
 void add_image_size_option(CLI::App& verb, Index& size);                 // --image-size
 void add_model_options(CLI::App& verb, Options& options);                // --model
 void add_norm_option(CLI::App& verb, Options& options);                  // --norm

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+
 #include "apps/norma/models.h"
 #include "data/files.h"
 #include "data/safetensors_header.h"
@@ -71,17 +75,22 @@ std::string reason(const Json::exception& error) {
   return printable(text.substr(std::min(text.size(), text.find("] ") + 2)));
 }
 
+/// What `read` returns; what it throws is about `file`.
+Json about(const std::string& file, const std::function<Json()>& read) try {
+  return read();
+} catch (const Json::exception& error) {
+  throw DataError(file + ": " + reason(error));
+} catch (const Error& error) {
+  throw DataError(file + ": " + error.what());
+}
+
+std::filesystem::path config_of(const std::string& run) { return std::filesystem::path(run) / "config.json"; }
+
 }  // namespace
 
 ResumedRun parse_config(std::string_view text, const std::string& file, const Options& line) {
   ResumedRun run;
-  try {
-    run.config = checked_config(text);
-  } catch (const Json::exception& error) {
-    throw DataError(file + ": " + reason(error));
-  } catch (const Error& error) {
-    throw DataError(file + ": " + error.what());
-  }
+  run.config = about(file, [&] { return checked_config(text); });
   Json config = run.config;
   const Json wanted = hyper_parameters(line);
   for (const auto& [name, value] : wanted.items()) {
@@ -103,11 +112,19 @@ ResumedRun parse_config(std::string_view text, const std::string& file, const Op
 }
 
 ResumedRun read_config(const Options& line) {
-  const std::filesystem::path file = std::filesystem::path(line.resume) / "config.json";
+  const std::filesystem::path file = config_of(line.resume);
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored))
     throw DataError(file.string() + ": no such file; --resume takes the folder of a run");
   return parse_config(read_bytes(file, kMaxConfig), file.string(), line);
+}
+
+std::string data_of_run(const std::string& run) {
+  const std::filesystem::path file = config_of(run);
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return "";
+  const std::string text = read_bytes(file, kMaxConfig);
+  return about(file.string(), [&] { return plain_object(text).at("data").get<std::string>(); });
 }
 
 void check_same_data(const ResumedRun& run, const DataSets& datasets) {

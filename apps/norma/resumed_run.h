@@ -24,6 +24,9 @@ ResumedRun parse_config(std::string_view text, const std::string& file, const Op
 /// parse_config() of RUN/config.json, the run being line.resume. Throws DataError where there is none, too.
 ResumedRun read_config(const Options& line);
 
+/// The --data of the run in a folder; "" where the folder holds no config.json. Throws DataError where that is damaged.
+std::string data_of_run(const std::string& run);
+
 /// Throws DataError unless these are the images that the run was trained on.
 void check_same_data(const ResumedRun& run, const DataSets& datasets);
 
