@@ -18,7 +18,7 @@ if ! clang++-14 -fsanitize=fuzzer,address,undefined empty.cpp -o empty 2>/dev/nu
   exit 77
 fi
 cmake -S "$here" -B . -D CMAKE_CXX_COMPILER=clang++-14 >/dev/null
-cmake --build . >build.log 2>&1 || { tail -30 build.log >&2; exit 1; }
+cmake --build . --parallel 2 >build.log 2>&1 || { tail -30 build.log >&2; exit 1; }
 
 names=("$@")
 if ((${#names[@]} == 0)); then
