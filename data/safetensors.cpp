@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "data/atomic_file.h"
 #include "data/files.h"
 #include "data/safetensors_header.h"
 #include "data/text.h"
@@ -118,8 +119,8 @@ std::string safetensors_bytes(const NamedTensors& tensors, std::map<std::string,
 }
 
 void write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors,
-                       const std::map<std::string, std::string>& metadata, WriteFileOptions options) {
-  write_file(file, safetensors_bytes(tensors, metadata), options);
+                       const std::map<std::string, std::string>& metadata) {
+  write_file(file, safetensors_bytes(tensors, metadata));
 }
 
 TensorFile parse_safetensors(std::string_view bytes, const std::string& name) {

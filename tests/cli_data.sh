@@ -59,7 +59,18 @@ for size in 8 20 48; do
       --lr 0.001 --out run_$model$size
   done
 done
+holds 'eval takes data and size of the run' "$norma" eval run_cnn48
+says 'eval: which data' '^data +image folder png, 48x48: 100 test images, 10 classes$'
 holds 'the size is in the config' grep -q '"image_size": 48' run_cnn48/config.json
+
+# Fewer classes
+mkdir -p three/train three/test
+cp -r png/train/{disc,plus,star} three/train && cp -r png/val/{disc,plus,star} three/test
+holds 'train on three classes' "$norma" train --data three --image-size 20 --model small --epochs 1 --batch-size 30 --out run_three
+holds 'eval: three classes' "$norma" eval run_three
+says 'eval: three classes' '^data +image folder three, 20x20: 30 test images, 3 classes$'
+echo '{"data": [' >run_three/config.json
+refuses 3 'run_three/config.json: holds a nested value' eval run_three
 
 # Data: 3
 mkdir neither && refuses 3 'neither: is neither CIFAR-10.s binary format .* nor an image folder' train --data neither

@@ -6,6 +6,7 @@
 #include "apps/norma/config.h"
 #include "apps/norma/confusion.h"
 #include "apps/norma/datasets.h"
+#include "apps/norma/resumed_run.h"
 #include "apps/norma/run_folder.h"
 #include "apps/norma/saved_model.h"
 #include "apps/norma/training.h"
@@ -53,9 +54,9 @@ void print_json(const UseOptions& options, const SavedModel& model, const DataSe
 
 int eval(const UseOptions& options) {
   SavedModel model = load_model(options);
+  const std::string data = options.data.empty() ? data_of_run(options.weights) : options.data;
   const bool told = !model.normalisation.mean.empty();
-  const DataSets datasets =
-      open_datasets(options.data, options.limit, model.image[2], told ? Parts::kTest : Parts::kAll);
+  const DataSets datasets = open_datasets(data, options.limit, model.image[2], told ? Parts::kTest : Parts::kAll);
   check_fit(model, datasets);
   std::optional<LineFile> csv;
   if (!options.out.empty()) csv.emplace(options.out);

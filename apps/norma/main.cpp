@@ -67,7 +67,7 @@ struct CommandLine {
 
     CLI::App& eval = *app.add_subcommand("eval", "Test a trained network: accuracy, confusion matrix");
     add_use_options(eval, eval_options);
-    add_data_options(eval, eval_options);
+    add_data_options(eval, eval_options, "that of the run, else ");
     eval.add_option("--out", eval_options.out, "Write the confusion matrix here as CSV")->option_text("FILE");
 
     CLI::App& predict = *app.add_subcommand("predict", "Say what images show, with a trained network");

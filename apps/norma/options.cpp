@@ -53,9 +53,6 @@ CLI::Validator one_of(const std::vector<std::string>& names) {
   return CLI::Validator(validate, list);
 }
 
-namespace {
-
-/// A part of a whole.
 CLI::Validator fraction() {
   const auto validate = [](const std::string& text) -> std::string {
     double value = 0;
@@ -64,6 +61,10 @@ CLI::Validator fraction() {
   };
   return CLI::Validator(validate, "X");
 }
+
+CLI::Validator image_side() { return whole_number(8, 1024); }
+
+namespace {
 
 CLI::Validator not_empty() {
   return CLI::Validator([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
@@ -76,12 +77,12 @@ void add(CLI::App& verb, const char* name, Value& value, const char* help, const
 
 }  // namespace
 
-void add_data_options(CLI::App& verb, Options& o) {
+void add_data_options(CLI::App& verb, Options& o, const std::string& otherwise) {
   verb.add_option(
           "--data", o.data,
           "Folder in CIFAR-10's binary format, folder with train/CLASS/*.png (or .jpg) and test/CLASS/*.png, or "
-          "'synthetic'. Without it: $NORMA_DATA, else "
-          "datasets/cifar-10-batches-bin, else synthetic")
+          "'synthetic'. Without it: " +
+              otherwise + "$NORMA_DATA, else datasets/cifar-10-batches-bin, else synthetic")
       ->check(not_empty())
       ->option_text("DIR|synthetic");
   add(verb, "--limit", o.limit, "Use only the first N training and the first N test images; 0 for all",
@@ -90,7 +91,7 @@ void add_data_options(CLI::App& verb, Options& o) {
 
 void add_image_size_option(CLI::App& verb, Index& size) {
   verb.add_option("--image-size", size, "Side of the squares that pictures of an image folder become")
-      ->check(whole_number(8, 1024))
+      ->check(image_side())
       ->option_text("N  [32]");
 }
 

@@ -45,7 +45,8 @@ struct UseOptions : Options {
   UseOptions() { model.clear(), norm.clear(); }
 };
 
-void add_data_options(CLI::App& verb, Options& options);                 // --data --limit
+/// --data --limit. `otherwise` is what comes first where there is no --data: "that of the run, else ".
+void add_data_options(CLI::App& verb, Options& options, const std::string& otherwise = "");
 void add_image_size_option(CLI::App& verb, Index& size);                 // --image-size
 void add_model_options(CLI::App& verb, Options& options);                // --model
 void add_norm_option(CLI::App& verb, Options& options);                  // --norm
@@ -65,6 +66,12 @@ CLI::Validator one_of(const std::vector<std::string>& names);
 
 /// A number that is finite and above 0 (or, if allowed, 0).
 CLI::Validator finite_number(bool zero_allowed);
+
+/// A part of a whole, from 0 to 1.
+CLI::Validator fraction();
+
+/// What --image-size takes.
+CLI::Validator image_side();
 
 /// Throws Error where options that are right by themselves do not fit together.
 void check_together(const Options& options);
