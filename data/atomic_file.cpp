@@ -17,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail(const fs::path& file, const char* what, int reason = errno) {
+[[noreturn]] void fail(const fs::path& file, const char* what) {
+  const int reason = errno;
   throw FileError(join(file.string(), ": ", what, ": ", std::generic_category().message(reason)));
 }
 
@@ -100,23 +101,14 @@ void sync_folder(const fs::path& folder) {
     fail(folder, "writing this folder to the disk failed");
 }
 
-fs::path previous_of(const fs::path& file) { return file.string() + ".previous"; }
-
-void write_file(const fs::path& file, std::string_view bytes, WriteFileOptions options) {
+void write_file(const fs::path& file, std::string_view bytes) {
   std::error_code failed;
-  const bool there = fs::exists(file, failed);
-  if (there && !fs::is_regular_file(file, failed))
+  if (fs::exists(file, failed) && !fs::is_regular_file(file, failed))
     throw FileError(file.string() + ": cannot be written: is not a regular file");
   remove_stale(file);
   Temporary temporary(folder_of(file) / (temporary_prefix(file) + std::to_string(getpid())));
   write_through(file, temporary.path(), bytes);
-  const bool kept = there && options.keep_previous;
-  if (kept && ::rename(file.c_str(), previous_of(file).c_str()) != 0) fail(file, "cannot be kept as .previous");
-  if (::rename(temporary.path().c_str(), file.c_str()) != 0) {
-    const int reason = errno;
-    if (kept) fs::rename(previous_of(file), file, failed);
-    fail(file, "cannot be replaced", reason);
-  }
+  if (::rename(temporary.path().c_str(), file.c_str()) != 0) fail(file, "cannot be replaced");
   temporary.renamed();
   sync_folder(folder_of(file));
 }

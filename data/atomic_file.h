@@ -6,19 +6,11 @@
 
 namespace norma {
 
-struct WriteFileOptions {
-  bool keep_previous = false;  // what stood in the file before is then in previous_of(file)
-};
-
-/// "NAME.previous", beside the file.
-std::filesystem::path previous_of(const std::filesystem::path& file);
-
 /// Replaces `file` by `bytes`. Whoever opens it sees the old content or all of the new, even after a power cut: the bytes go
 /// into a file beside it, "NAME.tmp-PID", onto the disk (fsync), and only then take the name (rename; fsync of the folder).
-/// Between the two renames of keep_previous a crash leaves only previous_of(file). Temporary files that processes
-/// now dead left behind for this file are removed. A symbolic link is replaced, not followed.
+/// Temporary files that processes now dead left behind for this file are removed. A symbolic link is replaced, not followed.
 /// Throws FileError, with the path and the system's reason; then `file` is as it was and the temporary file is gone.
-void write_file(const std::filesystem::path& file, std::string_view bytes, WriteFileOptions options = {});
+void write_file(const std::filesystem::path& file, std::string_view bytes);
 
 /// Makes new names in a folder last, even after a power cut. Some file systems cannot; the names are right all the same.
 /// Throws FileError.

@@ -1,24 +1,36 @@
 #include "data/files.h"
 
-#include <fstream>
-
 #include "data/image_set.h"
 
 namespace norma {
 
 namespace fs = std::filesystem;
 
-std::string read_bytes(const fs::path& path, std::uintmax_t max_bytes) {
+OpenFile open_file(const fs::path& path) {
+  OpenFile file{.name = path.string(), .size = 0, .in = {}};
   std::error_code failed;
-  if (!fs::exists(path, failed)) throw DataError(path.string() + ": no such file");
-  if (!fs::is_regular_file(path, failed)) throw DataError(path.string() + ": not a regular file");
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw DataError(path.string() + ": cannot be opened for reading");
-  const std::uintmax_t size = fs::file_size(path, failed);
-  if (failed) throw DataError(path.string() + ": reading failed");
-  if (size > max_bytes) throw DataError(join(path.string(), ": has ", size, " bytes, more than ", max_bytes));
-  std::string bytes(static_cast<std::size_t>(size), '\0');
-  if (!in.read(bytes.data(), static_cast<std::streamsize>(size))) throw DataError(path.string() + ": reading failed");
+  const fs::file_status status = fs::status(path, failed);
+  if (status.type() == fs::file_type::not_found) throw DataError(file.name + ": no such file");
+  if (!fs::exists(status)) throw DataError(file.name + ": cannot be read: " + failed.message());
+  if (!fs::is_regular_file(status)) throw DataError(file.name + ": not a regular file");
+  file.in.open(path, std::ios::binary);
+  if (!file.in) throw DataError(file.name + ": cannot be opened for reading");
+  file.size = fs::file_size(path, failed);
+  if (failed) throw DataError(file.name + ": reading failed");
+  return file;
+}
+
+void OpenFile::read(std::uintmax_t count, std::string& bytes) {
+  const std::size_t before = bytes.size();
+  bytes.resize(before + static_cast<std::size_t>(count));
+  if (!in.read(bytes.data() + before, static_cast<std::streamsize>(count))) throw DataError(name + ": reading failed");
+}
+
+std::string read_bytes(const fs::path& path, std::uintmax_t max_bytes) {
+  OpenFile file = open_file(path);
+  if (file.size > max_bytes) throw DataError(join(file.name, ": has ", file.size, " bytes, more than ", max_bytes));
+  std::string bytes;
+  file.read(file.size, bytes);
   return bytes;
 }
 

@@ -3,10 +3,24 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 
 namespace norma {
+
+/// A file that is being read.
+struct OpenFile {
+  std::string name;
+  std::uintmax_t size;  // of all of it, in bytes
+  std::ifstream in;
+
+  /// Appends the next `count` bytes to `bytes`. Throws DataError if there are not so many.
+  void read(std::uintmax_t count, std::string& bytes);
+};
+
+/// Throws DataError if the file cannot be opened or is no regular file.
+OpenFile open_file(const std::filesystem::path& path);
 
 /// The whole of a file. Throws DataError if it cannot be read, is no regular file or larger than `max_bytes`.
 std::string read_bytes(const std::filesystem::path& path, std::uintmax_t max_bytes);

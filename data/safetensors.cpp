@@ -4,12 +4,14 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "data/atomic_file.h"
+#include "data/files.h"
 #include "data/safetensors_header.h"
+#include "data/text.h"
 
 namespace norma {
 namespace {
@@ -117,8 +119,8 @@ std::string safetensors_bytes(const NamedTensors& tensors, std::map<std::string,
 }
 
 void write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors,
-                       const std::map<std::string, std::string>& metadata, WriteFileOptions options) {
-  write_file(file, safetensors_bytes(tensors, metadata), options);
+                       const std::map<std::string, std::string>& metadata) {
+  write_file(file, safetensors_bytes(tensors, metadata));
 }
 
 TensorFile parse_safetensors(std::string_view bytes, const std::string& name) {
@@ -134,20 +136,13 @@ TensorFile parse_safetensors(std::string_view bytes, const std::string& name) {
 }
 
 TensorFile read_safetensors(const std::filesystem::path& file) {
-  const std::string name = file.string();
-  std::error_code failed;
-  if (!std::filesystem::exists(file, failed)) throw DataError(name + ": no such file");
-  if (!std::filesystem::is_regular_file(file, failed)) throw DataError(name + ": not a regular file");
-  const std::uint64_t size = std::filesystem::file_size(file, failed);
-  std::ifstream in(file, std::ios::binary);
-  if (failed || !in) throw DataError(name + ": cannot be opened for reading");
+  OpenFile opened = open_file(file);
   // The length first: a big file of another kind is refused before it is read.
-  std::string bytes(static_cast<std::size_t>(std::min<std::uint64_t>(size, 8)), '\0');
-  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  safetensors_buffer(bytes, size, name);
-  bytes.resize(static_cast<std::size_t>(size));
-  if (!in.read(bytes.data() + 8, static_cast<std::streamsize>(size - 8))) throw DataError(name + ": reading failed");
-  return parse_safetensors(bytes, name);
+  std::string bytes;
+  opened.read(std::min<std::uintmax_t>(opened.size, 8), bytes);
+  safetensors_buffer(bytes, opened.size, opened.name);
+  opened.read(opened.size - 8, bytes);
+  return parse_safetensors(bytes, opened.name);
 }
 
 }  // namespace norma

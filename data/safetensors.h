@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "core/tensor.h"
-#include "data/atomic_file.h"
 #include "data/image_set.h"  // DataError
 
 namespace norma {
@@ -36,7 +35,7 @@ std::string safetensors_bytes(const NamedTensors& tensors, std::map<std::string,
 
 /// Writes these bytes with write_file(). Throws Error as above, FileError where the file cannot be written.
 void write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors,
-                       const std::map<std::string, std::string>& metadata = {}, WriteFileOptions options = {});
+                       const std::map<std::string, std::string>& metadata = {});
 
 /// Reads F32, F64 and I64 tensors of rank 0 to 4 as Real. Throws DataError, "PATH: what is wrong", for a file that is
 /// missing or breaks a rule of the format, other dtypes and ranks, and numbers that Real does not hold (a finite F64

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "data/image_set.h"
+#include "data/text.h"
 
 namespace norma {
 namespace {
@@ -181,24 +182,6 @@ void check_contiguous(const std::vector<StoredTensor>& tensors, std::uint64_t bu
 std::size_t bytes_per_number(std::string_view dtype) {
   if (dtype == "F32") return 4;
   return dtype == "F64" || dtype == "I64" ? 8 : 0;
-}
-
-std::string printable(std::string_view text) {
-  constexpr std::size_t kLongest = 80;
-  std::string result(text.substr(0, kLongest));
-  if (text.size() > kLongest) {
-    // Not in the middle of a character: what follows its first byte begins with the bits 10.
-    while (!result.empty() && (text[result.size()] & 0xC0) == 0x80) result.pop_back();
-    result += "...";
-  }
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(result[i]);
-    if (byte < 0x20 || byte == 0x7F) result[i] = '?';
-    // U+0080 to U+009F, which some terminals obey too: C2 80 to C2 9F.
-    if (byte == 0xC2 && i + 1 < result.size() && static_cast<unsigned char>(result[i + 1]) < 0xA0)
-      result.replace(i, 2, "?");
-  }
-  return result;
 }
 
 std::size_t safetensors_buffer(std::string_view first, std::uint64_t file_size, const std::string& file) {

@@ -36,7 +36,4 @@ std::size_t safetensors_buffer(std::string_view first, std::uint64_t file_size, 
 /// Reads the JSON of the header, `buffer_size` bytes of numbers behind it. Throws DataError, with `file` in front.
 SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t buffer_size, const std::string& file);
 
-/// Text from a file as it may stand in a line on a terminal: control characters become '?', long texts are cut.
-std::string printable(std::string_view text);
-
 }  // namespace norma

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything and runs all tests; then once more under the address, undefined-behaviour
-# and leak sanitizers. With --quick the second part is left out.
+# and leak sanitizers. With --quick the second part is left out, and no PyTorch is fetched for the tests beside it.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -10,6 +10,32 @@ for argument in "$@"; do
   [[ $argument == --quick ]] || fail "unknown argument $argument; usage: scripts/test.sh [--quick]" 2
   quick=yes
 done
+
+# Sets `python` to a Python that has PyTorch, for the tests torch.*; makes one in build/python if there is none. Where that
+# fails these tests are skipped; nothing else needs it.
+find_python() {
+  local log=build/python.log
+  for python in "$(command -v python3 || true)" "$PWD/build/python/bin/python3"; do
+    if [[ -x $python ]] && "$python" -c 'import numpy, safetensors, torch' 2>/dev/null; then return; fi
+  done
+  python=$(command -v python3 || true)
+  [[ $quick == no ]] || return 0
+  say "fetching PyTorch for some tests into build/python (log: $log) ..."
+  mkdir -p build
+  # shellcheck disable=SC2016 # the inner shell expands it
+  if timeout 480 bash -euc '
+    if ! python3 -c "import ensurepip" && ((EUID == 0)); then
+      apt-get -q -y install --no-install-recommends python3-venv
+    fi
+    python3 -m venv --clear build/python
+    # The index of PyTorch itself has it without CUDA, much smaller.
+    build/python/bin/pip install --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu \
+      torch==2.13.0 numpy safetensors' >"$log" 2>&1 </dev/null; then
+    python=$PWD/build/python/bin/python3
+  else
+    say "PyTorch could not be had; the tests beside it are skipped"
+  fi
+}
 
 # run_tests PRESET: prints what failed, and ctest's closing lines.
 run_tests() {
@@ -28,11 +54,12 @@ data=$(find_data)
 if [[ -n $data ]]; then export NORMA_DATA=$data; fi
 say "data: ${data:-CIFAR-10 not found; tests that read it are skipped}"
 
-build release all -DNORMA_TESTS=ON -DNORMA_APPS=ON
+find_python
+build release all -DNORMA_TESTS=ON -DNORMA_APPS=ON ${python:+"-DNORMA_PYTHON=$python"}
 run_tests release
 
 if [[ $quick == no ]]; then
-  build asan-ubsan tests/all -DNORMA_TESTS=ON -DNORMA_APPS=OFF
+  build asan-ubsan tests/all -DNORMA_TESTS=ON -DNORMA_APPS=OFF ${python:+"-DNORMA_PYTHON=$python"}
   run_tests asan-ubsan
 fi
 say "all tests passed"

@@ -32,8 +32,8 @@ class AtomicFile : public testing::Test {
 
   /// write_file throws a FileError that begins with the file and holds `reason`.
   static void expect_failure(const fs::path& file, const std::string& bytes, const std::string& reason) {
-    EXPECT_THROW(write_file(file, bytes, {.keep_previous = true}), FileError);
-    expect_error([&] { write_file(file, bytes, {.keep_previous = true}); }, {file.string() + ": ", reason});
+    EXPECT_THROW(write_file(file, bytes), FileError);
+    expect_error([&] { write_file(file, bytes); }, {file.string() + ": ", reason});
   }
   std::vector<std::string> names() const {
     std::vector<std::string> found;
@@ -55,13 +55,6 @@ TEST_F(AtomicFile, ReplacesTheContent) {
   write_file(file_, "");
   EXPECT_EQ(content(file_), "");
   EXPECT_EQ(names(), Names{"weights"});
-}
-
-TEST_F(AtomicFile, KeepsThePreviousContent) {
-  for (const char* text : {"one", "two", "three"}) write_file(file_, text, {.keep_previous = true});
-  EXPECT_EQ(content(file_), "three");
-  EXPECT_EQ(content(previous_of(file_)), "two");
-  EXPECT_EQ(names(), (Names{"weights", "weights.previous"}));
 }
 
 TEST_F(AtomicFile, WorksWithARelativePath) {
@@ -111,19 +104,11 @@ TEST_F(AtomicFile, KeepsTheOldContentWhenTheDiskIsFull) {
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   const rlimit small{.rlim_cur = 1000, .rlim_max = before.rlim_max};
   setrlimit(RLIMIT_FSIZE, &small);
-  EXPECT_THROW(write_file(file_, std::string(100'000, 'x'), {.keep_previous = true}), FileError);
+  EXPECT_THROW(write_file(file_, std::string(100'000, 'x')), FileError);
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
   EXPECT_EQ(content(file_), "old");
   EXPECT_EQ(names(), Names{"weights"});
-}
-
-TEST_F(AtomicFile, LeavesTheOldContentWhenItCannotBeSetAside) {
-  write_file(file_, "old");
-  fs::create_directories(previous_of(file_) / "in the way");
-  expect_failure(file_, "new", "cannot be kept as .previous: ");
-  EXPECT_EQ(content(file_), "old");
-  EXPECT_EQ(names(), (Names{"weights", "weights.previous"}));
 }
 
 }  // namespace

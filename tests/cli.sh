@@ -17,6 +17,9 @@ refuses 2 "--lr: .*'-1'" train --lr=-1
 refuses 2 "--lr: .*'0'" compare --lr 0.1,0
 refuses 2 "--momentum: .*'inf'" train --momentum inf
 refuses 2 "--epochs: .*'many'" train --epochs many
+refuses 2 "--epochs: must be a whole number from 1 to 1000000000, without 0 in front, got '010'" train --data synthetic --limit 20 --epochs 010
+refuses 2 "--seed: .*'0x10'" train "${quick[@]}" --seed 0x10
+refuses 2 "--threads: .*'010'" train "${quick[@]}" --threads 010
 refuses 2 "--model: must be one of cnn.small.linear, got 'resnet'" train --model resnet
 refuses 2 "--norm: must be one of batch.layer.instance.group.none, got 'weight'" train --norm weight
 refuses 2 "--norm: must be one of .*got 'weight'" compare --norm batch,weight
@@ -78,9 +81,16 @@ refuses 4 'file: cannot make this folder' train "${quick[@]}" --out file
 
 mkdir used && touch used/notes
 refuses 4 'used: must be a new or an empty folder' train "${quick[@]}" --out used
+header=$(for i in $(seq 0 99); do printf ',"%s":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}' "$i"; done)
+printf "\\x$(printf %x $(((${#header} + 1) % 256)))\\x$(printf %x $(((${#header} + 1) / 256)))\\0\\0\\0\\0\\0\\0{%s}" "${header#,}" >many.safetensors
 checks=$((checks + 1))
 "$norma" summary >/dev/full 2>err
 [ $? = 4 ] || fail 'a full disk behind stdout: exit code 4'
+
+"$norma" inspect --json many.safetensors >/dev/full 2>err
+holds 'a full disk behind stdout, noticed while printing: exit code 4' [ $? = 4 ]
+holds 'which the line says' grep -q '^norma inspect: stdout: writing failed$' err
+refuses 3 'a.b: no such file' inspect $'a\nb'  # one line, whatever the name
 
 # A run: one table row an epoch, no control characters when piped, metrics.csv, config.json
 "$norma" train "${quick[@]}" --out run >out 2>err
@@ -98,9 +108,16 @@ holds 'train: environment' grep -q '"compiler": "[A-Z]' run/env.json
 holds 'train: command' grep -q 'train --data synthetic --model small .* --out run$' run/command.txt
 holds 'train: log' [ "$(grep -cE '^\{"time":"20..-..-..T..:..:..Z","event":"epoch","epoch":[12],' run/log.jsonl)" = 2 ]
 holds 'train: weights' [ "$(ls run/weights | tr '\n' ' ')" = 'best.safetensors last.safetensors last.state.safetensors previous-1.safetensors previous-1.state.safetensors ' ]
+refuses 2 '--epochs 1: run has 2 epochs behind it' train --resume run --epochs 1 --override
+refuses 2 'run/weights/last.safetensors: does not fit the network cnn, norm batch: load_state_dict: 0.weight is' \
+  train --resume run --model cnn --override
 refuses 4 'run: already holds a run' train "${quick[@]}" --out run
 "$norma" train "${quick[@]}" >/dev/null 2>&1 && "$norma" train "${quick[@]}" >/dev/null 2>&1
 holds 'train: numbered run folders' [ -f runs/train-001/metrics.csv ] && holds 'second' [ -f runs/train-002/metrics.csv ]
+
+"$norma" train "${quick[@]}" --out closed >&- 2>err
+holds 'stdout closed: exit code 4' [ $? = 4 ]
+holds 'stdout closed: what is printed goes into no file of the run' bash -c '! grep -v "^{" closed/log.jsonl'
 
 # The result depends on the seed and on nothing else.
 results() { cat "$1/metrics.csv"; }

@@ -24,7 +24,7 @@ refuses 2 "must be one of synthetic, got 'cifar10'" data make cifar10 --dir x
 refuses 2 "must be one of cifar10, got 'mnist'" data fetch mnist
 refuses 2 'CIFAR-10.s files hold 50000 and 10000 images, not 300' data make synthetic --dir x --format cifar10 --train 300
 refuses 2 'out is required' data show synthetic
-refuses 2 'image-size: only pictures of an image folder are resized; synthetic is 32x32' data verify synthetic --image-size 64
+refuses 2 'synthetic: is 32x32, only pictures of an image folder become 64x64 by --image-size' data verify synthetic --image-size 64
 refuses 2 'image-size' train --data x --image-size 7
 for verb in fetch verify show make; do holds "$verb --help" "$norma" data $verb --help; done
 
@@ -59,7 +59,18 @@ for size in 8 20 48; do
       --lr 0.001 --out run_$model$size
   done
 done
+holds 'eval takes data and size of the run' "$norma" eval run_cnn48
+says 'eval: which data' '^data +image folder png, 48x48: 100 test images, 10 classes$'
 holds 'the size is in the config' grep -q '"image_size": 48' run_cnn48/config.json
+
+# Fewer classes
+mkdir -p three/train three/test
+cp -r png/train/{disc,plus,star} three/train && cp -r png/val/{disc,plus,star} three/test
+holds 'train on three classes' "$norma" train --data three --image-size 20 --model small --epochs 1 --batch-size 30 --out run_three
+holds 'eval: three classes' "$norma" eval run_three
+says 'eval: three classes' '^data +image folder three, 20x20: 30 test images, 3 classes$'
+echo '{"data": [' >run_three/config.json
+refuses 3 'run_three/config.json: holds a nested value' eval run_three
 
 # Data: 3
 mkdir neither && refuses 3 'neither: is neither CIFAR-10.s binary format .* nor an image folder' train --data neither
@@ -67,13 +78,20 @@ refuses 3 'nowhere: no such folder' data verify nowhere
 mkdir damaged && cp -r png/train damaged/train
 refuses 3 'damaged: has train/ but neither test/ nor val/' train --data damaged
 cp -r png/val damaged/test && rm -r damaged/test/plus
-refuses 3 'damaged/test: must have the 10 class folders of damaged/train' train --data damaged
+refuses 3 "damaged/train and damaged/test: must have the same class folders, have 10 and 9, 'plus' only in the first" train --data damaged
 mkdir damaged/test/plus
 refuses 3 'damaged/test/plus: holds no .png, .jpg or .jpeg file' train --data damaged
 echo text >damaged/test/plus/1.png
 refuses 3 'damaged/test/plus/1.png: is neither a PNG nor a JPEG image' train --data damaged
 head -c 400 png/val/plus/000000.png >damaged/test/plus/1.png
 refuses 3 'damaged/test/plus/1.png: damaged or unusual PNG' data verify damaged
+# A name that no weights file can hold is refused before the training, not at its end
+for name in $'caf\351' $'x\ny'; do
+  mkdir -p named/{train,test}/{"$name",dog} && for f in named/*/*/; do cp png/val/plus/000000.png "$f"; done
+  refuses 3 "named: the class name '" train --data named --out named_run
+  rm -r named
+done
+holds 'no run folder' [ ! -e named_run ]
 : >damaged/test/plus/1.png
 refuses 3 'damaged/test/plus/1.png: is empty' data verify damaged
 
@@ -84,6 +102,9 @@ url=file://$work/made.tar.gz
 if command -v curl >/dev/null; then
   refuses 3 'none.tar.gz: no such file' data fetch cifar10 --dir sets --url "file://$work/none.tar.gz"
   refuses 3 'made.tar.gz: has [0-9]+ bytes instead of 170052171' data fetch cifar10 --dir sets --url "$url"
+  refuses 2 "--sha256: must be 64 digits of 0123456789abcdef, got '${sha:0:3}'" \
+    data fetch cifar10 --dir sets --url "$url" --sha256 "${sha:0:3}"
+  refuses 3 'ftp://x: is none of http, https and file' data fetch --url ftp://x cifar10 --dir sets
   refuses 3 'made.tar.gz: has the wrong checksum, sha256' data fetch cifar10 --dir sets --url "$url" --sha256 "${sha//[0-9]/0}"
   holds 'fetch: nothing is left of what failed' [ -z "$(ls -A sets)" ]
   head -c 100000 made.tar.gz >sets/cifar-10-binary.tar.gz.part

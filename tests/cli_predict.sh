@@ -38,6 +38,7 @@ mkdir empty && echo text >text.safetensors
 refuses 3 'empty: holds neither weights/best.safetensors nor weights/last' eval empty "${data[@]}"
 refuses 3 'text.safetensors: ' eval text.safetensors "${data[@]}"
 refuses 2 "--model cnn: $best tells small" eval run "${data[@]}" --model cnn
+refuses 2 'not expected: ' eval run "${data[@]}" --image-size 48  # the weights tell it
 refuses 2 "--classes 7: $best tells 10" eval run "${data[@]}" --classes 7
 refuses 2 '--mean, --deviation: .* tells them' eval run "${data[@]}" --mean 0,0,0 --deviation 1,1,1
 refuses 4 'no/such.csv: cannot be opened' eval run "${data[@]}" --out no/such.csv
@@ -68,6 +69,9 @@ write('wide.safetensors', lambda h: h['__metadata__'].update(model='cnn'))
 write('seven.safetensors', lambda h: h['__metadata__'].update(classes='a,b,c,d,e,f,g'))
 write('names.safetensors', lambda h: h['__metadata__'].update(classes='a,b,c,d,e,f,g,h,i,j'))
 write('norm.safetensors', lambda h: h['__metadata__'].update(deviation='0,0,0'))
+write('large.safetensors', lambda h: h['__metadata__'].update(image='3,20000,20000'))
+write('small.safetensors', lambda h: h['__metadata__'].update(image='3,4,4'))
+write('escape.safetensors', lambda h: h['__metadata__'].update(classes='a,\x1b[31mb,c,d,e,f,g,h,i,j'))
 write('incomplete.safetensors', lambda h: h['__metadata__'].pop('image'))
 # A classifier of seven classes: fewer rows of the last weight and bias
 few, packed = {'__metadata__': dict(header['__metadata__'], classes='a,b,c,d,e,f,g')}, b''
@@ -93,6 +97,9 @@ refuses 3 'seven.safetensors: does not fit .*7 classes' eval seven.safetensors "
 refuses 3 'few.safetensors: the network knows 7 classes, the data .synthetic shapes. has 10' eval few.safetensors "${data[@]}"
 refuses 0 'warning: .* a, b, c, d, .* disc, ring, ' eval names.safetensors "${data[@]}"
 refuses 3 'norm.safetensors: metadata: deviation must be positive, got 0' eval norm.safetensors "${data[@]}"
+refuses 3 'large.safetensors: metadata: image must be a whole number from 1 to 16384, got .20000' predict large.safetensors a.png
+refuses 2 'synthetic: is 32x32, only pictures of an image folder become 4x4' eval small.safetensors "${data[@]}"
+refuses 3 'escape.safetensors: metadata: the class name .*b. holds control characters' eval escape.safetensors "${data[@]}"
 refuses 3 'incomplete.safetensors: metadata: image is missing' eval incomplete.safetensors "${data[@]}"
 works eval run "${data[@]}" --json
 holds 'eval: json' python3 -c '
@@ -152,8 +159,12 @@ holds 'predict: the others are predicted' [ "$(cut -d: -f1 out | paste -sd' ')" 
 holds 'predict: a line for each damaged one' \
   [ "$(cut -d: -f1,2 err | paste -sd' ')" = "$(printf 'norma predict: %s.png ' cut text huge folder no | sed 's/ $//')" ]
 refuses 2 'torch.safetensors: does not tell how images were normalised' predict torch.safetensors "${told[@]}" a.png
+refuses 3 'small.safetensors: layer 8, MaxPool2d.*does not fit the image' predict small.safetensors a.png
+cp a.png $'new\nline.png'
+works predict run $'new\nline.png'
+holds 'predict: a line for each image, whatever its name' grep -q '^new?line.png: ' out
 refuses 2 '--mean, --deviation: need 3 numbers each, got 1 and 3' \
   predict torch.safetensors "${told[@]}" a.png --mean 0.5 --deviation 1,1,1
-works predict torch.safetensors "${told[@]}" a.png --mean 0.5,0.5,0.5 --deviation 0.2,0.2,0.2
+works predict torch.safetensors "${told[@]}" --mean 0.5,0.5,0.5 --deviation 0.2,0.2,0.2 a.png
 holds 'predict: classes without names' grep -q '^a.png: class [0-9] ' out
 finish

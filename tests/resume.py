@@ -6,7 +6,7 @@
 trains a small net without interruption, and then --kills times with kill -9 at a random moment (--in-window of them at a
 random system call of saving, by tests/crash_shim.cpp) and --terms times with SIGTERM. Every run is resumed, and killed
 again now and then, until it is done. The weights, the state and metrics.csv must then be those of the first run, bit
-for bit. Before that: damaged files, a full disk, a vanished folder, changed options. SHIM may be ''.
+for bit. Before that: damaged files, a full disk, a vanished and a read-only folder, changed options. SHIM may be ''.
 """
 import argparse
 import collections
@@ -41,13 +41,14 @@ def expect(ok, what):
 class Norma:
     def __init__(self, program, shim):
         self.program, self.shim = program, shim
+        self.identity = {}  # of the processes, as subprocess takes it
 
     def start(self, *words, **shim):
         env = dict(os.environ, OMP_WAIT_POLICY="passive")
         if shim:
             env.update({"SHIM_" + key: str(value) for key, value in shim.items()}, LD_PRELOAD=self.shim)
         return subprocess.Popen([self.program, "train", *words], env=env, text=True, errors="replace", stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **self.identity)
 
     def run(self, *words, **shim):
         process = self.start(*words, **shim)
@@ -187,7 +188,7 @@ def changed_options(norma, reference):
 
 
 def disk_trouble(norma, reference):
-    """A full disk for a while, then to the end; a folder that vanishes; one that another process uses."""
+    """A full disk for a while, then to the end; a small one."""
     if norma.shim:
         middle, last = reference.calls // 2, 10 ** 9
         done = norma.run(*TRAIN, "--out", fresh("run"), FULL=f"{middle},{middle + 2}")
@@ -198,16 +199,72 @@ def disk_trouble(norma, reference):
         lines = done.err.splitlines()
         expect(done.code == 4 and len(lines) == 2 and "the last good checkpoint is that of" in lines[-1], done)
         resume_to_the_end(norma, reference, Path("run"), "the disk was full to the end")
-    run = fresh("run")
+    small_disk(norma, reference)
+
+
+def long_run(norma, parent="."):
+    """A training with a checkpoint behind it and most epochs ahead."""
+    run = fresh(Path(parent) / "run")
     process = norma.start(*LONG, "--out", run)
-    while process.poll() is None and not (run / "weights/best.safetensors").exists():
-        time.sleep(0.01)
+    while process.poll() is None and not (run / "weights/previous-1.safetensors").exists():
+        time.sleep(0.005)
+    return run, process
+
+
+def goes_on_and_says_so(process, reason, what):
+    """What is expected of a training that cannot save any more: a warning, the other epochs, code 4."""
+    out, err = process.communicate(timeout=300)
+    lines = [line for line in err.splitlines() if "few-batches" not in line]
+    expect(process.returncode == 4 and len(lines) == 2 and re.search(reason, lines[0]) and
+           re.search("the last good checkpoint is that of .*: go on with norma train --resume ", lines[1]) and
+           re.search("^    9 ", out, re.M), f"{what}: {process.returncode}: {err}")
+
+
+def last_checkpoint_loads(norma, run, what):
+    done = norma.run("--resume", run)
+    expect(done.code == 0 and re.search("^resume  from .* of epoch .*, with .*last.safetensors$", done.out, re.M) and
+           len((run / "metrics.csv").read_text().splitlines()) == 10, f"{what}: {done}")
+
+
+def vanished_folder(norma, reference):
+    run, process = long_run(norma)
     second = norma.run("--resume", run)
     expect(second.code == 4 and "another process is training in this folder" in second.err, second)
-    run.rename("gone")
-    _, err = process.communicate(timeout=300)
-    expect(process.returncode == 4 and "weights/" in err.splitlines()[-1], f"{process.returncode}: {err}")
-    small_disk(norma, reference)
+    run.rename(fresh("gone"))
+    goes_on_and_says_so(process, "run/.*: No such file or directory; training goes on", "a folder moved away")
+    last_checkpoint_loads(norma, Path("gone"), "a folder moved away")
+    run, process = long_run(norma)
+    while run.exists():
+        shutil.rmtree(run, ignore_errors=True)
+    goes_on_and_says_so(process, "run/.*: No such file or directory; training goes on", "a folder removed")
+
+
+def read_only_folder(norma, reference):
+    parent = fresh("modes")
+    parent.mkdir()
+    if os.geteuid() == 0:  # whom modes do not bind
+        os.chmod(".", 0o755)
+        os.chown(parent, 65534, 65534)
+        norma.identity = {"user": 65534, "group": 65534, "extra_groups": []}
+    try:
+        if norma.run("--help").code != 0:
+            raise PermissionError("norma")
+    except PermissionError:
+        print("skipped: a read-only folder (another user cannot run norma here)")
+        norma.identity = {}
+        return
+    run, process = long_run(norma, parent)
+    os.chmod(run / "weights", 0o555)
+    os.chmod(run, 0o555)
+    goes_on_and_says_so(process, "run/.*: Permission denied; training goes on", "a read-only folder")
+    done = norma.run("--resume", run)
+    expect(done.code == 4 and re.fullmatch("norma train: modes/run/.*: Permission denied", done.err), done)
+    done = norma.run(*TRAIN, "--out", run / "deeper")
+    expect(done.code == 4 and re.fullmatch("norma train: modes/run/deeper: cannot make .*: Permission denied", done.err), done)
+    os.chmod(run, 0o755)
+    os.chmod(run / "weights", 0o755)
+    last_checkpoint_loads(norma, run, "a read-only folder")
+    norma.identity = {}
 
 
 def small_disk(norma, reference):
@@ -219,7 +276,7 @@ def small_disk(norma, reference):
     try:
         done = norma.run(*TRAIN, "--keep", "9", "--out", disk / "run")
         expect(done.code == 4 and "No space left on device" in done.err.splitlines()[-1], done)
-        shutil.copytree(disk / "run", "run")
+        shutil.copytree(disk / "run", fresh("run"))
     finally:
         subprocess.run(["umount", disk], check=True)
     resume_to_the_end(norma, reference, Path("run"), "a small disk")
@@ -248,7 +305,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         os.chdir(work)
         reference = Reference(norma)
-        for part in [damaged_files, changed_options, disk_trouble, signals]:
+        for part in [damaged_files, changed_options, disk_trouble, vanished_folder, read_only_folder, signals]:
             part(norma, reference)
         in_window = args.in_window if args.shim else 0
         plan = ["window"] * in_window + ["kill"] * (args.kills - in_window) + ["term"] * args.terms

@@ -40,7 +40,8 @@ int compare(const Options& options, const std::vector<double>& learning_rates, c
   const DataSets datasets = open_datasets(options.data, options.limit, options.image_size);
   Json config = to_config("compare", options, datasets);
   config.update(Json{{"lr", learning_rates}, {"norm", norms}});
-  const std::filesystem::path folder = make_run_folder("compare", options, config);
+  const std::filesystem::path folder = make_run_folder("compare", options);
+  describe_run(folder, options, config);
   LineFile csv(folder / "compare.csv");
   csv.add("norm,lr,train_loss,train_acc,test_loss,test_acc,diverged_epoch,diverged_step");
 

@@ -45,6 +45,7 @@ std::string fault(const fs::path& archive, const std::string& sha256) {
 
 std::string in_words(int curl_code) {
   switch (curl_code) {
+    case 1: return "is none of http, https and file";
     case 5:
     case 6: return "the name of the host cannot be resolved (no network?)";
     case 7: return "no connection";

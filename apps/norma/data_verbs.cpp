@@ -22,6 +22,14 @@ void add_set_argument(CLI::App& verb, std::string& set, const char* name, const 
   verb.add_option("set", set, help)->required()->check(one_of({name}))->option_text(name);
 }
 
+CLI::Validator sha256() {
+  const auto validate = [](const std::string& text) -> std::string {
+    if (text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos) return "";
+    return join("must be 64 digits of 0123456789abcdef, got '", text, "'");
+  };
+  return CLI::Validator(validate, "HEX");
+}
+
 }  // namespace
 
 DataVerbs::DataVerbs(CLI::App& app) : data_(app.add_subcommand("data", "Fetch, verify, show and make image sets")) {
@@ -29,9 +37,12 @@ DataVerbs::DataVerbs(CLI::App& app) : data_(app.add_subcommand("data", "Fetch, v
   CLI::App& fetch = *data_->add_subcommand("fetch", "Download CIFAR-10 (162 MB) with curl, check it and unpack it");
   add_set_argument(fetch, fetch_.set, "cifar10", "What to fetch");
   fetch.add_option("--dir", fetch_.dir, "Folder in which cifar-10-batches-bin is made")->option_text("DIR  [datasets]");
-  fetch.add_option("--url", fetch_.urls, "Address of cifar-10-binary.tar.gz; several are tried in turn")
-      ->option_text("URL ...  [its home and two mirrors]");
-  fetch.add_option("--sha256", fetch_.sha256, "What the file must hash to")->option_text("HEX  [the original's]");
+  fetch.add_option("--url", fetch_.urls, "Address of cifar-10-binary.tar.gz; of several --url each is tried in turn")
+      ->allow_extra_args(false)
+      ->option_text("URL  [its home and two mirrors]");
+  fetch.add_option("--sha256", fetch_.sha256, "What the file must hash to")
+      ->check(sha256())
+      ->option_text("HEX  [the original's]");
 
   CLI::App& verify = *data_->add_subcommand("verify", "Read a set, count its classes and look for equal images");
   add_data_argument(verify, verify_.data);
@@ -43,8 +54,8 @@ DataVerbs::DataVerbs(CLI::App& app) : data_(app.add_subcommand("data", "Fetch, v
   show.add_option("--split", show_.split, "Which images")
       ->check(one_of({"train", "test"}))
       ->option_text("train|test  [train]");
-  show.add_option("--rows", show_.rows, "At most so many classes")->check(CLI::Range(1, 100))->option_text("N  [10]");
-  show.add_option("--columns", show_.columns, "Images of each")->check(CLI::Range(1, 100))->option_text("N  [10]");
+  show.add_option("--rows", show_.rows, "At most so many classes")->check(whole_number(1, 100))->option_text("N  [10]");
+  show.add_option("--columns", show_.columns, "Images of each")->check(whole_number(1, 100))->option_text("N  [10]");
   add_image_size_option(show, show_.image_size);
 
   CLI::App& make = *data_->add_subcommand("make", "Write the built-in synthetic set as files");
@@ -53,8 +64,8 @@ DataVerbs::DataVerbs(CLI::App& app) : data_(app.add_subcommand("data", "Fetch, v
   make.add_option("--format", make_.format, "An image folder, or CIFAR-10's binary files (50000 and 10000 images)")
       ->check(one_of({"png", "cifar10"}))
       ->option_text("png|cifar10  [png]");
-  make.add_option("--train", make_.train, "Training images")->check(at_least(10))->option_text("N  [png: 20000]");
-  make.add_option("--test", make_.test, "Test images")->check(at_least(10))->option_text("N  [png: 4000]");
+  make.add_option("--train", make_.train, "Training images")->check(whole_number(10))->option_text("N  [png: 20000]");
+  make.add_option("--test", make_.test, "Test images")->check(whole_number(10))->option_text("N  [png: 4000]");
 }
 
 int DataVerbs::run() const {

@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "apps/norma/checksum.h"
 #include "data/cifar10.h"
 #include "data/image_folder.h"
 #include "data/synthetic.h"
+#include "data/text.h"
 
 namespace norma {
 namespace {
@@ -39,16 +42,45 @@ Kind kind_of(const std::string& source) {
       "image folder (train/CLASS/*.png or *.jpg, and the same under test/)");
 }
 
-void read_image_folders(const std::filesystem::path& dir, Index size, DataSets& sets) {
+/// Of the training or the test images of an image folder.
+std::filesystem::path folder(const std::filesystem::path& dir, bool train) {
+  if (train) return dir / "train";
   std::error_code ignored;
-  const std::filesystem::path test = dir / (std::filesystem::is_directory(dir / "test", ignored) ? "test" : "val");
-  if (!std::filesystem::is_directory(test, ignored))
-    throw DataError(dir.string() + ": has train/ but neither test/ nor val/");
-  sets.train = read_image_folder(dir / "train", size);
-  sets.test = read_image_folder(test, size);
-  if (sets.train.class_names != sets.test.class_names)
-    throw DataError(join(test.string(), ": must have the ", sets.train.class_names.size(), " class folders of ",
-                         (dir / "train").string()));
+  for (const char* name : {"test", "val"})
+    if (std::filesystem::is_directory(dir / name, ignored)) return dir / name;
+  throw DataError(dir.string() + ": has train/ but neither test/ nor val/");
+}
+
+ImageSet read_part(const std::string& source, Kind kind, bool train, Index limit, Index size) {
+  if (kind == Kind::kSynthetic) {
+    const Index all = train ? kSyntheticTrain : kSyntheticTest;
+    return make_synthetic(limit > 0 ? std::min(limit, all) : all, train ? 1 : 2);
+  }
+  ImageSet set = kind == Kind::kCifar10 ? read_cifar10(source, train) : read_image_folder(folder(source, train), size);
+  return limit > 0 ? first_images(set, limit) : set;
+}
+
+std::string description(const std::string& source, Kind kind, Index size) {
+  if (kind == Kind::kSynthetic) return "synthetic shapes";
+  if (kind == Kind::kCifar10) return "CIFAR-10 in " + source;
+  return join("image folder ", source, ", ", size, "x", size);
+}
+
+void check_class_names(const std::string& source, const std::vector<std::string>& names) {
+  for (const std::string& name : names)
+    if (!is_printable(name))
+      throw DataError(source + ": the class name '" + name + "' is not UTF-8 or holds control characters");
+}
+
+void check_same_classes(const std::string& source, const DataSets& sets) {
+  const std::vector<std::string>&train = sets.train.class_names, &test = sets.test.class_names;
+  if (train == test) return;
+  std::vector<std::string> different;  // they are sorted
+  std::set_symmetric_difference(train.begin(), train.end(), test.begin(), test.end(), std::back_inserter(different));
+  const bool in_train = std::find(train.begin(), train.end(), different.front()) != train.end();
+  throw DataError(join(folder(source, true).string(), " and ", folder(source, false).string(),
+                       ": must have the same class folders, have ", train.size(), " and ", test.size(), ", '",
+                       different.front(), "' only in ", in_train ? "the first" : "the second"));
 }
 
 template <class Number>
@@ -68,32 +100,21 @@ std::string checksum(const DataSets& datasets) {
   return fmt::format("{:016x}", sum);
 }
 
-DataSets open_datasets(const std::string& data, Index limit, Index image_size) {
+DataSets open_datasets(const std::string& data, Index limit, Index image_size, Parts parts) {
   const std::string source = chosen(data);
   const Kind kind = kind_of(source);
-  check(kind == Kind::kImageFolder || image_size == 32, "--image-size: only pictures of an image folder are resized; ",
-        source, " is 32x32");
+  check(kind == Kind::kImageFolder || image_size == 32, source, ": is 32x32, only pictures of an image folder become ",
+        image_size, 'x', image_size, " by --image-size");
   DataSets sets;
   sets.source = source;
-  if (kind == Kind::kSynthetic) {
-    sets.description = "synthetic shapes";
-    sets.train = make_synthetic(limit > 0 ? std::min(limit, kSyntheticTrain) : kSyntheticTrain, 1);
-    sets.test = make_synthetic(limit > 0 ? std::min(limit, kSyntheticTest) : kSyntheticTest, 2);
-    return sets;
-  }
-  if (kind == Kind::kImageFolder) {
-    sets.description = join("image folder ", source, ", ", image_size, "x", image_size);
-    sets.resized = true;
-    read_image_folders(source, image_size, sets);
-  } else {
-    sets.description = "CIFAR-10 in " + source;
-    sets.train = read_cifar10(source, true);
-    sets.test = read_cifar10(source, false);
-  }
-  if (limit > 0) {
-    sets.train = first_images(sets.train, limit);
-    sets.test = first_images(sets.test, limit);
-  }
+  sets.resized = kind == Kind::kImageFolder;
+  sets.description = description(source, kind, image_size);
+  sets.test = read_part(source, kind, false, limit, image_size);
+  check_class_names(source, sets.test.class_names);
+  if (parts == Parts::kTest) return sets;
+  sets.train = read_part(source, kind, true, limit, image_size);
+  check_same_classes(source, sets);
+  sets.normalisation = pixel_stats(sets.train);
   return sets;
 }
 

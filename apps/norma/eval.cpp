@@ -6,9 +6,11 @@
 #include "apps/norma/config.h"
 #include "apps/norma/confusion.h"
 #include "apps/norma/datasets.h"
+#include "apps/norma/resumed_run.h"
 #include "apps/norma/run_folder.h"
 #include "apps/norma/saved_model.h"
 #include "apps/norma/training.h"
+#include "data/text.h"
 
 namespace norma {
 namespace {
@@ -25,7 +27,8 @@ void check_fit(const SavedModel& model, const DataSets& datasets) {
   const auto listed = [](const std::vector<std::string>& names) { return fmt::format("{}", fmt::join(names, ", ")); };
   if (model.class_names != datasets.test.class_names && model.class_names != unnamed_classes(model.classes()))
     fmt::print(stderr, "norma: warning: {}\n",
-               both(listed(model.class_names), listed(datasets.test.class_names), "by name"));
+               printable(both(listed(model.class_names), listed(datasets.test.class_names), "by name"),
+                         std::string::npos));
 }
 
 void print_json(const UseOptions& options, const SavedModel& model, const DataSets& datasets, const Score& score,
@@ -51,14 +54,16 @@ void print_json(const UseOptions& options, const SavedModel& model, const DataSe
 
 int eval(const UseOptions& options) {
   SavedModel model = load_model(options);
-  const DataSets datasets = open_datasets(options.data, options.limit, model.image[2]);
+  const std::string data = options.data.empty() ? data_of_run(options.weights) : options.data;
+  const bool told = !model.normalisation.mean.empty();
+  const DataSets datasets = open_datasets(data, options.limit, model.image[2], told ? Parts::kTest : Parts::kAll);
   check_fit(model, datasets);
   std::optional<LineFile> csv;
   if (!options.out.empty()) csv.emplace(options.out);
-  if (model.normalisation.mean.empty()) model.normalisation = pixel_stats(datasets.train);
+  if (!told) model.normalisation = datasets.normalisation;
 
   Confusion confusion(model.class_names);
-  DataLoader loader(datasets.test, {.batch_size = 500, .normalisation = model.normalisation});
+  DataLoader loader(datasets.test, {.batch_size = test_batch_size(model.image), .normalisation = model.normalisation});
   const Score score =
       evaluate([&](const Tensor& images) { return model.logits(images, options.mirror); }, loader,
                [&](const Tensor& logits, std::span<const int> labels) { confusion.add(logits, labels); });

@@ -8,7 +8,7 @@
 #include "apps/norma/config.h"
 #include "apps/norma/models.h"
 #include "data/safetensors.h"
-#include "data/safetensors_header.h"
+#include "data/text.h"
 
 namespace norma {
 namespace {

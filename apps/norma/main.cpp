@@ -1,11 +1,14 @@
 // norma: the command line. One file a verb; this one reads the arguments and turns errors into exit codes.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <omp.h>
+#include <unistd.h>
 
 #include "apps/norma/data_verbs.h"
 #include "apps/norma/options.h"
 #include "core/check.h"
 #include "data/image_set.h"
+#include "data/text.h"
 
 using namespace norma;
 
@@ -13,8 +16,7 @@ namespace {
 
 constexpr const char* kFooter =
     "Exit codes: 0 done, 2 wrong usage or out of memory, 3 data missing or damaged, 4 a run's files or stdout cannot "
-    "be written, "
-    "5 training diverged, 130 and 143 stopped by SIGINT and SIGTERM.\nEvery verb has --help.";
+    "be written, 5 training diverged, 130 and 143 stopped by SIGINT and SIGTERM.\nEvery verb has --help.";
 
 /// The command line. Every verb has options of its own, so that defaults may differ.
 struct CommandLine {
@@ -40,7 +42,7 @@ struct CommandLine {
     add_out_option(train, train_options);
     add_resume_options(train, train_options);
     train.add_option("--freeze-after", train_options.freeze_after, "Freeze batch norm behind epoch N; 0 never")
-        ->check(at_least(0))
+        ->check(whole_number(0))
         ->option_text("N  [0]");
 
     compare_options.model = "small";
@@ -48,6 +50,7 @@ struct CommandLine {
     CLI::App& compare = verb("compare", "Train with different norms at several learning rates", compare_options);
     compare.add_option("--lr", learning_rates, "Highest learning rates, separated by commas")
         ->delimiter(',')
+        ->allow_extra_args(false)
         ->check(finite_number(false))
         ->option_text("X,Y,...  [0.02,0.1,0.5]");
     add_norms_option(compare, norms);
@@ -65,14 +68,14 @@ struct CommandLine {
 
     CLI::App& eval = *app.add_subcommand("eval", "Test a trained network: accuracy, confusion matrix");
     add_use_options(eval, eval_options);
-    add_data_options(eval, eval_options);
+    add_data_options(eval, eval_options, "that of the run, else ");
     eval.add_option("--out", eval_options.out, "Write the confusion matrix here as CSV")->option_text("FILE");
 
     CLI::App& predict = *app.add_subcommand("predict", "Say what images show, with a trained network");
     add_use_options(predict, predict_options);
     predict.add_option("images", predict_options.images, "PNG and JPEG files; '-' or none: a list of paths on stdin")
         ->option_text("IMAGE ...");
-    predict.add_option("--top", predict_options.top, "Classes to print")->check(at_least(1))->option_text("N  [3]");
+    predict.add_option("--top", predict_options.top, "Classes to print")->check(whole_number(1))->option_text("N  [3]");
 
     CLI::App& bench = *app.add_subcommand("bench", "Time a training step, layer by layer");
     add_bench_options(bench, bench_options);
@@ -91,6 +94,7 @@ struct CommandLine {
   CLI::App& verb(const std::string& name, const std::string& description, Options& options) {
     CLI::App& sub = *app.add_subcommand(name, description);
     add_data_options(sub, options);
+    add_image_size_option(sub, options.image_size);
     add_model_options(sub, options);
     add_training_options(sub, options);
     return sub;
@@ -136,15 +140,24 @@ struct CommandLine {
   }
 };
 
-int fail(const std::string& verb, const char* reason, ExitCode code) {
+/// One line on stderr, whatever the names in `reason` are made of.
+int fail(const std::string& verb, std::string_view reason, ExitCode code) {
   std::fflush(stdout);
-  fmt::print(stderr, "norma{}{}: {}\n", verb.empty() ? "" : " ", verb, reason);
+  fmt::print(stderr, "norma{}{}: {}\n", verb.empty() ? "" : " ", verb, printable(reason, reason.size()));
   return code;
+}
+
+/// Where the caller has closed stdin, stdout or stderr, the next file to be opened, of a run perhaps, would take its place
+/// and get what is printed. Something that can be neither read nor written takes it instead.
+void fill_standard_places() {
+  for (int file = 0; file <= STDERR_FILENO; ++file)
+    if (fcntl(file, F_GETFD) < 0) open("/", O_PATH);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  fill_standard_places();
   CommandLine line;
   try {
     line.app.parse(argc, argv);
@@ -158,21 +171,23 @@ int main(int argc, char** argv) {
                   "norma --help)",
                   kUsage);
     const std::string verb = no_verb || !dynamic_cast<const CLI::RequiredError*>(&error) ? "" : line.chosen_verb();
-    return fail(verb, (std::string(error.what()) + " (see norma --help)").c_str(), kUsage);
+    return fail(verb, std::string(error.what()) + " (see norma --help)", kUsage);
   }
   line.note_words(argc, argv);
   const std::string verb = line.chosen_verb();
+  const auto stdout_failed = [] { return std::fflush(stdout) != 0 || std::ferror(stdout); };
   try {
     const int code = line.run();
-    if (std::fflush(stdout) != 0 || std::ferror(stdout)) return fail(verb, "stdout: writing failed", kFiles);
-    return code;
+    return stdout_failed() ? fail(verb, "stdout: writing failed", kFiles) : code;
   } catch (const DataError& error) {
     return fail(verb, error.what(), kData);
   } catch (const FileError& error) {
     return fail(verb, error.what(), kFiles);
   } catch (const std::bad_alloc&) {
-    return fail(verb, "out of memory; a smaller --batch-size needs less", kUsage);
+    const bool trains = line.app.get_subcommand(verb)->get_option_no_throw("--batch-size");
+    return fail(verb, trains ? "out of memory; a smaller --batch-size needs less" : "out of memory", kUsage);
   } catch (const std::exception& error) {
+    if (stdout_failed()) return fail(verb, "stdout: writing failed", kFiles);  // fmt::print() throws for it
     return fail(verb, error.what(), kUsage);
   }
 }

@@ -20,7 +20,7 @@ struct Lab {
   const Options& options;
 
   DataLoader test_loader(Index batch_size, const ImageSet& images) const {
-    return DataLoader(images, {.batch_size = batch_size, .normalisation = pixel_stats(datasets.train)});
+    return DataLoader(images, {.batch_size = batch_size, .normalisation = datasets.normalisation});
   }
 };
 
@@ -140,7 +140,7 @@ void show_approach(const Lab& lab) {
   const ImageSet images = first_images(lab.datasets.train, 4000);
   DataLoader loader(images, {.batch_size = 500,
                              .augment = lab.options.augment == "on",
-                             .normalisation = pixel_stats(lab.datasets.train)});
+                             .normalisation = lab.datasets.normalisation});
   recalibrate(lab.model, loader);
   fmt::print("recalibrate()      {:14.4f}  {:19.2f}%\n", distance(lab.model, trained) / at_start,
              100 * accuracy(lab, lab.model, 500, false));

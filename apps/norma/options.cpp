@@ -1,5 +1,6 @@
 #include "apps/norma/options.h"
 
+#include <charconv>
 #include <cmath>
 
 #include "apps/norma/bench_nets.h"
@@ -30,11 +31,15 @@ CLI::Validator finite_number(bool zero_allowed) {
   return CLI::Validator(validate, "X");
 }
 
-CLI::Validator at_least(Index least) {
-  const auto validate = [least](const std::string& text) -> std::string {
+CLI::Validator whole_number(Index least, Index most) {
+  const auto validate = [least, most](const std::string& text) -> std::string {
     Index value = 0;
-    if (CLI::detail::lexical_cast(text, value) && value >= least && value <= 1'000'000'000) return "";
-    return join("must be a whole number from ", least, " to 1000000000, got '", text, "'");
+    const char* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, value);
+    const bool octal = text.size() > 1 && text.front() == '0';
+    if (error == std::errc() && rest == end && !octal && least <= value && value <= most) return "";
+    return join("must be a whole number from ", least, " to ", most, octal ? ", without 0 in front" : "", ", got '",
+                text, "'");
   };
   return CLI::Validator(validate, "N");
 }
@@ -49,9 +54,6 @@ CLI::Validator one_of(const std::vector<std::string>& names) {
   return CLI::Validator(validate, list);
 }
 
-namespace {
-
-/// A part of a whole.
 CLI::Validator fraction() {
   const auto validate = [](const std::string& text) -> std::string {
     double value = 0;
@@ -60,6 +62,10 @@ CLI::Validator fraction() {
   };
   return CLI::Validator(validate, "X");
 }
+
+CLI::Validator image_side() { return whole_number(8, 1024); }
+
+namespace {
 
 CLI::Validator not_empty() {
   return CLI::Validator([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
@@ -72,21 +78,21 @@ void add(CLI::App& verb, const char* name, Value& value, const char* help, const
 
 }  // namespace
 
-void add_data_options(CLI::App& verb, Options& o) {
+void add_data_options(CLI::App& verb, Options& o, const std::string& otherwise) {
   verb.add_option(
           "--data", o.data,
           "Folder in CIFAR-10's binary format, folder with train/CLASS/*.png (or .jpg) and test/CLASS/*.png, or "
-          "'synthetic'. Without it: $NORMA_DATA, else "
-          "datasets/cifar-10-batches-bin, else synthetic")
+          "'synthetic'. Without it: " +
+              otherwise + "$NORMA_DATA, else datasets/cifar-10-batches-bin, else synthetic")
       ->check(not_empty())
       ->option_text("DIR|synthetic");
-  add(verb, "--limit", o.limit, "Use only the first N training and the first N test images; 0 for all", at_least(0));
-  add_image_size_option(verb, o.image_size);
+  add(verb, "--limit", o.limit, "Use only the first N training and the first N test images; 0 for all",
+      whole_number(0));
 }
 
 void add_image_size_option(CLI::App& verb, Index& size) {
   verb.add_option("--image-size", size, "Side of the squares that pictures of an image folder become")
-      ->check(CLI::Range(8, 1024))
+      ->check(image_side())
       ->option_text("N  [32]");
 }
 
@@ -100,6 +106,7 @@ void add_norms_option(CLI::App& verb, std::vector<std::string>& norms) {
   const CLI::Validator valid = one_of(norm_names());
   verb.add_option("--norm", norms, "What stands behind each convolution, one run each")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(valid)
       ->option_text(valid.get_description() + ",...  [batch,none]");
 }
@@ -109,8 +116,8 @@ void add_lr_option(CLI::App& verb, Options& o) {
 }
 
 void add_training_options(CLI::App& verb, Options& o) {
-  add(verb, "--epochs", o.epochs, "Passes over the training images", at_least(1));
-  add(verb, "--batch-size", o.batch_size, "Images a step", at_least(1));
+  add(verb, "--epochs", o.epochs, "Passes over the training images", whole_number(1));
+  add(verb, "--batch-size", o.batch_size, "Images a step", whole_number(1));
   add(verb, "--momentum", o.momentum, "Momentum of SGD (Nesterov's if > 0)", finite_number(true));
   add(verb, "--weight-decay", o.weight_decay, "Weight decay of SGD", finite_number(true));
   add(verb, "--schedule", o.schedule, "Course of the learning rate", one_of(Schedule::names()));
@@ -119,13 +126,13 @@ void add_training_options(CLI::App& verb, Options& o) {
       ->option_text("X");
   add(verb, "--label-smoothing", o.label_smoothing, "Part of the target spread over all classes", fraction());
   add(verb, "--augment", o.augment, "Random crops and mirror images", one_of({"on", "off"}));
-  add(verb, "--seed", o.seed, "Seed of weights, order and augmentation", at_least(0));
+  add(verb, "--seed", o.seed, "Seed of weights, order and augmentation", whole_number(0));
   add_threads_option(verb, o);
 }
 
 void add_threads_option(CLI::App& verb, Options& o) {
   verb.add_option("--threads", o.threads, "Threads; default one a processor. The result does not depend on it")
-      ->check(CLI::Range(1, 1024))
+      ->check(whole_number(1, 1024))
       ->option_text("N");
 }
 
@@ -136,8 +143,8 @@ void add_out_option(CLI::App& verb, Options& o) {
 }
 
 void add_resume_options(CLI::App& verb, Options& o) {
-  add(verb, "--save-every", o.save_every, "Save every N steps too, beside after every epoch; 0 never", at_least(0));
-  add(verb, "--keep", o.keep, "Checkpoints kept beside the last one", at_least(1));
+  add(verb, "--save-every", o.save_every, "Save every N steps too, beside after every epoch; 0 never", whole_number(0));
+  add(verb, "--keep", o.keep, "Checkpoints kept beside the last one", whole_number(1));
   CLI::Option* resume =
       verb.add_option(
               "--resume", o.resume,
@@ -166,9 +173,13 @@ void add_use_options(CLI::App& verb, UseOptions& o) {
   };
   add_name("--model", o.model, model_names());
   add_name("--norm", o.norm, norm_names());
-  untold.add_option("--classes", o.classes, "Number of classes")->check(at_least(1))->option_text("N");
+  untold.add_option("--classes", o.classes, "Number of classes")->check(whole_number(1))->option_text("N");
   const auto add_numbers = [&untold](const char* name, std::vector<double>& values, const char* help, bool zero) {
-    untold.add_option(name, values, help)->delimiter(',')->check(finite_number(zero))->option_text("R,G,B");
+    untold.add_option(name, values, help)
+        ->delimiter(',')
+        ->allow_extra_args(false)  // images may follow
+        ->check(finite_number(zero))
+        ->option_text("R,G,B");
   };
   add_numbers("--mean", o.mean, "Of the training images' pixels, scaled to [0,1]", true);
   add_numbers("--deviation", o.deviation, "Their standard deviation", false);

@@ -16,7 +16,7 @@ namespace norma {
 enum ExitCode { kDone = 0, kUsage = 2, kData = 3, kFiles = 4, kDiverged = 5, kSignal = 128 };
 
 struct Options {
-  std::string data, model = "cnn", norm = "batch", schedule = "one-cycle", augment = "on", out;
+  std::string data, model = "cnn", norm = "batch", conv = "automatic", schedule = "one-cycle", augment = "on", out;
   Index epochs = 10, batch_size = 128, limit = 0, image_size = 32, seed = 0, freeze_after = 0;
   bool freeze = false;
   int threads = 0;  // 0: as many as there are processors
@@ -50,7 +50,8 @@ struct BenchOptions : Options {
   bool json = false;
 };
 
-void add_data_options(CLI::App& verb, Options& options);                 // --data --limit --image-size
+/// --data --limit. `otherwise` is what comes first where there is no --data: "that of the run, else ".
+void add_data_options(CLI::App& verb, Options& options, const std::string& otherwise = "");
 void add_image_size_option(CLI::App& verb, Index& size);                 // --image-size
 void add_model_options(CLI::App& verb, Options& options);                // --model
 void add_norm_option(CLI::App& verb, Options& options);                  // --norm
@@ -60,18 +61,25 @@ void add_lr_option(CLI::App& verb, Options& options);                    // --lr
 void add_out_option(CLI::App& verb, Options& options);                   // --out
 void add_resume_options(CLI::App& verb, Options& options);               // --save-every --keep --resume --override
 void add_threads_option(CLI::App& verb, Options& options);               // --threads
+void add_conv_option(CLI::App& verb, Options& options);                  // --conv
 void add_use_options(CLI::App& verb, UseOptions& options);  // RUN|FILE --mirror --json --model ... --threads
 
 void add_bench_options(CLI::App& verb, BenchOptions& options);  // --model --batch --threads --steps --json
 
-/// A whole number from `least` up.
-CLI::Validator at_least(Index least);
+/// A whole number: decimal digits, the first of several not 0 (which CLI11 would take for octal).
+CLI::Validator whole_number(Index least, Index most = 1'000'000'000);
 
 /// One of a list of names.
 CLI::Validator one_of(const std::vector<std::string>& names);
 
 /// A number that is finite and above 0 (or, if allowed, 0).
 CLI::Validator finite_number(bool zero_allowed);
+
+/// A part of a whole, from 0 to 1.
+CLI::Validator fraction();
+
+/// What --image-size takes.
+CLI::Validator image_side();
 
 /// Throws Error where options that are right by themselves do not fit together.
 void check_together(const Options& options);

@@ -9,13 +9,15 @@
 
 #include "apps/norma/config.h"
 #include "apps/norma/saved_model.h"
+#include "apps/norma/training.h"
 #include "data/image_folder.h"
 #include "data/loader.h"
+#include "data/text.h"
 
 namespace norma {
 namespace {
 
-constexpr Index kBatch = 64;
+constexpr Index kBatch = 64;  // at most, so that the first answers come soon
 
 /// softmax of one row of logits (N,K).
 std::vector<double> probabilities(const Tensor& logits, Index row) {
@@ -24,6 +26,9 @@ std::vector<double> probabilities(const Tensor& logits, Index row) {
   const DoubleRow shares = powers / powers.sum();
   return {shares.begin(), shares.end()};
 }
+
+/// For people, whatever the names of files are made of; JSON holds them as they are.
+std::string one_line_of(const std::string& text) { return printable(text, text.size()); }
 
 /// Predicts images a batch at a time and prints a line for each.
 class Predictor {
@@ -40,10 +45,10 @@ class Predictor {
       append(square(read_image(path), images_.height));
       paths_.push_back(path);
     } catch (const DataError& error) {
-      fmt::print(stderr, "norma predict: {}\n", error.what());
+      fmt::print(stderr, "norma predict: {}\n", one_line_of(error.what()));
       failed_ = true;
     }
-    if (images_.size() == kBatch) finish();
+    if (images_.size() == std::min(kBatch, test_batch_size(model_.image))) finish();
   }
 
   /// Prints what was added since.
@@ -84,7 +89,7 @@ class Predictor {
     if (options_.json)
       fmt::print("{}\n", one_line(line));
     else
-      fmt::print("{}:{}\n", path, text);
+      fmt::print("{}:{}\n", one_line_of(path), text);
   }
 
   SavedModel& model_;

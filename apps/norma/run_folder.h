@@ -28,9 +28,11 @@ class LineFile {
   std::ofstream out_;
 };
 
-/// Makes options.out, or the first free runs/VERB-001, -002, ..., and writes config.json, env.json and command.txt into it.
-/// Never takes a folder that holds anything. Throws FileError.
-std::filesystem::path make_run_folder(const std::string& verb, const Options& options, const Json& config);
+/// Makes options.out, or the first free runs/VERB-001, -002, ... Never takes a folder that holds anything. Throws FileError.
+std::filesystem::path make_run_folder(const std::string& verb, const Options& options);
+
+/// Writes config.json, env.json and command.txt into the folder of a run. Throws FileError.
+void describe_run(const std::filesystem::path& run, const Options& options, const Json& config);
 
 /// log.jsonl. While it is alive no other process can open it: two trainings never write into one folder.
 class RunLog {

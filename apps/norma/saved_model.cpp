@@ -110,8 +110,15 @@ SavedModel load_model(const UseOptions& options) {
 Tensor SavedModel::logits(const Tensor& images, bool mirror) {
   const NoGrad no_graph_needed;
   const EvalMode eval(net);
-  Tensor result = net(images);
-  if (mirror) result = scale(add(result, net(mirrored(images))), Real{0.5});
+  const auto answers = [this](const Tensor& x) {
+    try {
+      return net(x);
+    } catch (const Error& error) {  // the file tells a size of images that its network does not take
+      throw DataError(file + ": " + error.what());
+    }
+  };
+  Tensor result = answers(images);
+  if (mirror) result = scale(add(result, answers(mirrored(images))), Real{0.5});
   if (!result.rows().isFinite().all()) throw DataError(file + ": the network's answers are NaN or infinite");
   return result;
 }

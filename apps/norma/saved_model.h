@@ -20,7 +20,8 @@ struct SavedModel {
 
   Index classes() const { return static_cast<Index>(class_names.size()); }
   /// Logits (N,K) of images (N,C,H,W), in evaluation mode; with `mirror` the mean of those of each image and of its mirror
-  /// image. Those of one image do not depend on the others. Throws DataError if they are not finite.
+  /// image. Those of one image do not depend on the others. Throws DataError if they are not finite or the network
+  /// does not take images of that size.
   Tensor logits(const Tensor& images, bool mirror);
 };
 

@@ -18,7 +18,7 @@ WeightsInfo info_of(const Options& options, const DataSets& datasets) {
           .norm = options.norm,
           .image = datasets.image_shape(),
           .class_names = datasets.train.class_names,
-          .normalisation = pixel_stats(datasets.train),
+          .normalisation = datasets.normalisation,
           .seed = static_cast<std::uint64_t>(options.seed)};
 }
 
@@ -40,8 +40,9 @@ SavedRun::SavedRun(const Options& options, const std::optional<ResumedRun>& befo
                    Module& model, Training& training)
     : options_(options), model_(model), training_(training) {
   const Json config = to_config("train", options, datasets);
-  path_ = before ? fs::path(options.resume) : make_run_folder("train", options, config);
-  log_.emplace(path_);
+  path_ = before ? fs::path(options.resume) : make_run_folder("train", options);
+  log_.emplace(path_);  // from here on the folder is ours
+  if (!before) describe_run(path_, options, config);
   std::error_code failed;
   fs::create_directory(path_ / "weights", failed);
   if (failed) throw FileError((path_ / "weights").string() + ": cannot make this folder: " + failed.message());
@@ -61,8 +62,15 @@ void SavedRun::resume(const ResumedRun& before, const Json& config) {
     check(p.so_far.steps == 0 || before.config.at("batch_size") == options_.batch_size,
           "--batch-size: can only change ", "between epochs; this run was stopped at ", place(p));
     check(p.so_far.steps <= steps, found->place, ": is at step ", p.so_far.steps, " of an epoch of ", steps);
-    model_.load_state_dict(found->weights);
-    training_.optimizer().load_state(found->velocities);
+    check(p.epoch <= options_.epochs, "--epochs ", options_.epochs, ": ", before.options.resume, " has ", p.epoch,
+          " epochs behind it");
+    try {
+      model_.load_state_dict(found->weights);
+      training_.optimizer().load_state(found->velocities);
+    } catch (const Error& error) {
+      throw Error(join(found->place, ": does not fit the network ", options_.model, ", norm ", options_.norm, ": ",
+                       error.what()));
+    }
     remark_ = fmt::format("from {}, with {}", place(p), found->place);
     position_ = std::move(found->position);
   }

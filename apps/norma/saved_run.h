@@ -6,7 +6,7 @@
 #include <string>
 
 #include "apps/norma/checkpoint.h"
-#include "apps/norma/config.h"
+#include "apps/norma/resumed_run.h"
 #include "apps/norma/run_folder.h"
 #include "apps/norma/training.h"
 

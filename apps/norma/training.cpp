@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -10,15 +11,16 @@
 namespace norma {
 namespace {
 
-LoaderOptions training_order(const Options& o) {
+LoaderOptions training_order(const Options& o, const DataSets& datasets) {
   return {.batch_size = o.batch_size,
           .shuffle = true,
           .augment = o.augment == "on",
-          .seed = static_cast<std::uint64_t>(o.seed)};
+          .seed = static_cast<std::uint64_t>(o.seed),
+          .normalisation = datasets.normalisation};
 }
 
 LoaderOptions test_order(const DataSets& datasets) {
-  return {.batch_size = 500, .normalisation = pixel_stats(datasets.train)};
+  return {.batch_size = test_batch_size(datasets.image_shape()), .normalisation = datasets.normalisation};
 }
 
 ScheduleOptions schedule_for(const Options& o, Index steps_an_epoch) {
@@ -40,6 +42,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 }  // namespace
+
+Index test_batch_size(const Shape& image) { return std::clamp<Index>(500 * 32 * 32 / (image[2] * image[3]), 1, 500); }
 
 std::string loss_text(double loss) {
   if (std::isnan(loss)) return "nan";
@@ -67,7 +71,7 @@ Score EpochSums::score() const {
 Training::Training(Module& model, const DataSets& datasets, const Options& options)
     : model_(model),
       label_smoothing_(options.label_smoothing),
-      train_loader_(datasets.train, training_order(options)),
+      train_loader_(datasets.train, training_order(options, datasets)),
       test_loader_(datasets.test, test_order(datasets)),
       schedule_(schedule_for(options, train_loader_.batches())),
       optimizer_(model.named_parameters(), sgd_options(options)) {}

@@ -14,6 +14,10 @@
 
 namespace norma {
 
+/// How many images (1,C,H,W) at once go through a network that is not trained: 500 of 32x32, of larger ones so many fewer
+/// that they need no more memory.
+Index test_batch_size(const Shape& image);
+
 /// Mean loss and share of right answers, 0 to 1; NaN where nothing was measured.
 struct Score {
   double loss = std::numeric_limits<double>::quiet_NaN(), accuracy = std::numeric_limits<double>::quiet_NaN();

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include "apps/norma/metadata.h"
+#include "data/image_file.h"
+#include "data/text.h"
 
 namespace norma {
 namespace {
-
-constexpr Index kMaxSide = 1 << 15;  // of an image; more is damage
 
 std::string escaped(const std::string& name) {
   std::string text;
@@ -60,9 +60,11 @@ WeightsInfo weights_info(const std::map<std::string, std::string>& metadata) {
   const std::string image = metadata_text(metadata, "image");
   const std::vector<std::string> sides = split(image);
   check(sides.size() == 3, "metadata: image must be three numbers, C,H,W, got '", image, "'");
-  const auto side = [&sides](std::size_t i) { return metadata_count("image", sides[i], 1, kMaxSide); };
+  const auto side = [&sides](std::size_t i) { return metadata_count("image", sides[i], 1, kMaxImageSide); };
   info.image = {1, side(0), side(1), side(2)};
   info.class_names = split(metadata_text(metadata, "classes"));
+  for (const std::string& name : info.class_names)
+    check(is_printable(name), "metadata: the class name '", name, "' holds control characters");
   info.normalisation.mean = numbers("mean", metadata_text(metadata, "mean"));
   info.normalisation.deviation = numbers("deviation", metadata_text(metadata, "deviation"));
   const auto channels = static_cast<std::size_t>(info.image[1]);

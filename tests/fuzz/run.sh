@@ -18,7 +18,7 @@ if ! clang++-14 -fsanitize=fuzzer,address,undefined empty.cpp -o empty 2>/dev/nu
   exit 77
 fi
 cmake -S "$here" -B . -D CMAKE_CXX_COMPILER=clang++-14 >/dev/null
-cmake --build . >build.log 2>&1 || { tail -30 build.log >&2; exit 1; }
+cmake --build . --parallel 2 >build.log 2>&1 || { tail -30 build.log >&2; exit 1; }
 
 names=("$@")
 if ((${#names[@]} == 0)); then
@@ -27,7 +27,7 @@ fi
 status=0
 for name in "${names[@]}"; do
   mkdir -p "corpus/$name"
-  arguments=("corpus/$name" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$name-")
+  arguments=("corpus/$name" -max_total_time="$seconds" -max_len=8192 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$name-")
   if [[ -d $here/seeds/$name ]]; then arguments+=("$here/seeds/$name"); fi
   if [[ -f $here/$name.dict ]]; then arguments+=(-dict="$here/$name.dict"); fi
   if OMP_NUM_THREADS=1 "./fuzz_$name" "${arguments[@]}" >"$name.log" 2>&1; then
