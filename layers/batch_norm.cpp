@@ -28,6 +28,13 @@
 #include <cmath>
 
 #include "core/parallel.h"
+#if __has_include("layers/fast/batch_norm_relu.h")
+#include "layers/fast/batch_norm_relu.h"
+#else  // layers/fast/ has been deleted: this file does everything, and relu.cpp the ReLU
+namespace norma::fast {
+static const BatchNormKernels* batch_norm_relu_kernels() { return nullptr; }
+}  // namespace norma::fast
+#endif
 
 namespace norma {
 namespace {
@@ -42,20 +49,15 @@ void check_arguments(const Tensor& x, const ChannelStats& stats, const Tensor& g
           "), got ", p.defined() ? p.shape() : Shape{});
 }
 
-/// What is known of the channels of x: x_hat = (x - mean) * inv_std, y = gamma * x_hat + beta.
-struct Channels {
-  DoubleRow mean, inv_std, gamma, beta;
-
-  Channels(const ChannelStats& stats, const Tensor& weight, const Tensor& bias, double eps)
-      : mean(stats.mean), inv_std(inverse_std(stats.variance, eps)), gamma(row_or(weight, 1)), beta(row_or(bias, 0)) {}
-
-  DoubleRow row_or(const Tensor& parameter, double otherwise) const {
-    if (!parameter.defined()) return DoubleRow::Constant(mean.size(), otherwise);
+ChannelConstants channels_of(const ChannelStats& stats, const Tensor& gamma, const Tensor& beta, double eps) {
+  const auto row_or = [&stats](const Tensor& parameter, double otherwise) -> DoubleRow {
+    if (!parameter.defined()) return DoubleRow::Constant(stats.mean.size(), otherwise);
     return parameter.pixels().row(0).cast<double>();
-  }
-};
+  };
+  return {stats.mean, inverse_std(stats.variance, eps), row_or(gamma, 1), row_or(beta, 0)};
+}
 
-Tensor normalise(const Tensor& x, const Channels& k) {
+Tensor normalise(const Tensor& x, const ChannelConstants& k) {
   Tensor y = Tensor::empty(x.shape());
   ArrayView out = y.pixels();
   const ConstArrayView in = x.pixels();
@@ -67,12 +69,8 @@ Tensor normalise(const Tensor& x, const Channels& k) {
   return y;
 }
 
-/// dbeta and dgamma.
-struct ParameterGradients {
-  DoubleRow dbeta, dgamma;
-};
-
-ParameterGradients parameter_gradients(const ConstArrayView& dy, const ConstArrayView& x, const Channels& k) {
+ParameterGradients parameter_gradients(const Tensor& dy_tensor, const Tensor& x_tensor, const ChannelConstants& k) {
+  const ConstArrayView dy = dy_tensor.pixels(), x = x_tensor.pixels();
   const Index channels = x.cols();
   const DoubleRow sums = column_sum(x.rows(), 2 * channels, [&](Index first, Index n) {
     DoubleRow part = DoubleRow::Zero(2 * channels);
@@ -92,10 +90,9 @@ ParameterGradients parameter_gradients(const ConstArrayView& dy, const ConstArra
 }
 
 /// The derivation's last lines. In evaluation mean and variance are constants: dx keeps only its first term.
-Tensor input_gradient(const Tensor& dy_tensor, const Tensor& x_tensor, const Channels& k,
-                      const ParameterGradients& sums, bool stats_depend_on_x) {
+Tensor input_gradient(const Tensor& dy_tensor, const Tensor& x_tensor, const ChannelConstants& k,
+                      const ParameterGradients& sums, double of_batch) {
   const ConstArrayView dy = dy_tensor.pixels(), x = x_tensor.pixels();
-  const double m = static_cast<double>(x.rows()), of_batch = stats_depend_on_x ? 1 / m : 0;
   const DoubleRow gamma_inv_std = k.gamma * k.inv_std, mean_dy = of_batch * sums.dbeta,
                   x_hat_slope = of_batch * sums.dgamma * k.inv_std;
   Tensor dx_tensor = Tensor::empty(x_tensor.shape());
@@ -109,23 +106,25 @@ Tensor input_gradient(const Tensor& dy_tensor, const Tensor& x_tensor, const Cha
   return dx_tensor;
 }
 
+constexpr BatchNormKernels kDefinition{normalise, parameter_gradients, input_gradient};
+
 Tensor as_tensor(const DoubleRow& row) {
   Tensor t = Tensor::empty({row.size()});
   t.pixels().row(0) = row.cast<Real>();
   return t;
 }
 
-Tensor batch_norm(const Tensor& x, const ChannelStats& stats, const Tensor& gamma, const Tensor& beta, double eps,
-                  bool stats_depend_on_x) {
+Tensor batch_norm(const BatchNormKernels& kernels, const Tensor& x, const ChannelStats& stats, const Tensor& gamma,
+                  const Tensor& beta, double eps, bool stats_depend_on_x) {
   check_arguments(x, stats, gamma, beta, eps);
-  const Channels k(stats, gamma, beta, eps);
-  return record("batch_norm", normalise(x, k), {x, gamma, beta},
-                [x, k, gamma, beta, stats_depend_on_x](const Tensor& dy) {
+  const ChannelConstants k = channels_of(stats, gamma, beta, eps);
+  return record("batch_norm", kernels.normalise(x, k), {x, gamma, beta},
+                [kernels, x, k, gamma, beta, stats_depend_on_x](const Tensor& dy) {
                   const auto wanted = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
                   ParameterGradients sums{DoubleRow::Zero(x.dim(1)), DoubleRow::Zero(x.dim(1))};
-                  if (stats_depend_on_x || wanted(gamma) || wanted(beta))
-                    sums = parameter_gradients(dy.pixels(), x.pixels(), k);
-                  if (x.requires_grad()) x.accumulate_grad(input_gradient(dy, x, k, sums, stats_depend_on_x));
+                  if (stats_depend_on_x || wanted(gamma) || wanted(beta)) sums = kernels.parameter_gradients(dy, x, k);
+                  const double of_batch = stats_depend_on_x ? 1 / static_cast<double>(x.pixels().rows()) : 0;
+                  if (x.requires_grad()) x.accumulate_grad(kernels.input_gradient(dy, x, k, sums, of_batch));
                   if (gamma.defined()) gamma.accumulate_grad(as_tensor(sums.dgamma));
                   if (beta.defined()) beta.accumulate_grad(as_tensor(sums.dbeta));
                 });
@@ -135,12 +134,12 @@ Tensor batch_norm(const Tensor& x, const ChannelStats& stats, const Tensor& gamm
 
 Tensor batch_norm_train(const Tensor& x, const ChannelStats& of_x, const Tensor& gamma, const Tensor& beta,
                         double eps) {
-  return batch_norm(x, of_x, gamma, beta, eps, true);
+  return batch_norm(kDefinition, x, of_x, gamma, beta, eps, true);
 }
 
 Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor& gamma, const Tensor& beta,
                        double eps) {
-  return batch_norm(x, fixed, gamma, beta, eps, false);
+  return batch_norm(kDefinition, x, fixed, gamma, beta, eps, false);
 }
 
 BatchNorm::BatchNorm(const char* name, int rank, Index num_features, BatchNormOptions options)
@@ -159,15 +158,18 @@ BatchNorm::BatchNorm(const char* name, int rank, Index num_features, BatchNormOp
   }
 }
 
-Tensor BatchNorm::forward(const Tensor& x) {
+bool BatchNorm::can_take_relu() const { return fast::batch_norm_relu_kernels() != nullptr; }
+
+Tensor BatchNorm::forward_with(const Tensor& x, bool relu_follows) {
   check(x.rank() == rank_ && x.dim(1) == num_features_, "batch_norm: needs x (N,", num_features_,
         rank_ == 4 ? ",H,W)" : ")", ", got ", x.shape());
   if (x.size() == 0) {  // nothing to normalise and nothing to learn: any statistics do
     const DoubleRow zero = DoubleRow::Zero(num_features_);
     return batch_norm_eval(x, {zero, zero}, weight_, bias_, options_.eps);
   }
+  const BatchNormKernels& kernels = relu_follows ? *fast::batch_norm_relu_kernels() : kDefinition;
   if (report_into_) report_into_->merge(channel_moments(x));
-  if (!uses_batch()) return batch_norm_eval(x, running_stats(), weight_, bias_, options_.eps);
+  if (!uses_batch()) return batch_norm(kernels, x, running_stats(), weight_, bias_, options_.eps, false);
 
   const Index m = x.pixels().rows();
   check(m > 1, "batch_norm: the statistics of a batch need more than 1 value per channel, got x ", x.shape(),
@@ -176,7 +178,7 @@ Tensor BatchNorm::forward(const Tensor& x) {
   const bool finite = batch.mean.isFinite().all() && batch.variance.isFinite().all();
   if (options_.track_running_stats && options_.non_finite == NonFinite::error && !finite)
     throw NonFiniteError(join("batch_norm: x ", x.shape(), " holds NaN or infinity; the running statistics were kept"));
-  Tensor y = batch_norm_train(x, batch, weight_, bias_, options_.eps);
+  Tensor y = batch_norm(kernels, x, batch, weight_, bias_, options_.eps, true);
   if (options_.track_running_stats && finite) update_running_stats(batch, static_cast<double>(m));
   return y;
 }

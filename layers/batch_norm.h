@@ -17,6 +17,23 @@ Tensor batch_norm_train(const Tensor& x, const ChannelStats& of_x, const Tensor&
 /// The same with given statistics, which are constants for the gradient (running averages, when evaluating).
 Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor& gamma, const Tensor& beta, double eps);
 
+/// What is known of the channels of x: x_hat = (x - mean) * inv_std, y = gamma * x_hat + beta.
+struct ChannelConstants {
+  DoubleRow mean, inv_std, gamma, beta;
+};
+/// dbeta and dgamma.
+struct ParameterGradients {
+  DoubleRow dbeta, dgamma;
+};
+/// The passes over memory that make up batch norm. layers/fast/ has another set, which does a ReLU behind it too.
+struct BatchNormKernels {
+  Tensor (*normalise)(const Tensor& x, const ChannelConstants& k);
+  ParameterGradients (*parameter_gradients)(const Tensor& dy, const Tensor& x, const ChannelConstants& k);
+  /// of_batch: 1/m, or 0 where the statistics do not depend on x.
+  Tensor (*input_gradient)(const Tensor& dy, const Tensor& x, const ChannelConstants& k, const ParameterGradients& sums,
+                           double of_batch);
+};
+
 /// What to do with a batch that holds NaN or infinity and so would spoil the running statistics for ever.
 enum class NonFinite {
   error,   // throw NonFiniteError; nothing changes
@@ -47,7 +64,9 @@ struct BatchNormOptions {
 /// A convolution before it needs no bias: the mean takes it away again, and its gradient is 0.
 class BatchNorm : public Module {
  public:
-  Tensor forward(const Tensor& x) override;
+  Tensor forward(const Tensor& x) override { return forward_with(x, false); }
+  bool can_take_relu() const override;
+  Tensor forward_then_relu(const Tensor& x) override { return forward_with(x, true); }
   void reset_parameters(Random) override;
   std::string describe() const override;
 
@@ -74,6 +93,7 @@ class BatchNorm : public Module {
   std::vector<Finding> own_lint() const override;
 
  private:
+  Tensor forward_with(const Tensor& x, bool relu_follows);
   bool uses_batch() const { return !frozen_ && (training() || !options_.track_running_stats); }
   void update_running_stats(const ChannelStats& batch, double m);
   double weight_of_start() const;

@@ -19,11 +19,11 @@
 
 #include "core/ops.h"
 #include "layers/init.h"
-#if __has_include("layers/fast/conv2d_winograd.h")
-#include "layers/fast/conv2d_winograd.h"
+#if __has_include("layers/fast/conv2d_kernels.h")
+#include "layers/fast/conv2d_kernels.h"
 #else  // layers/fast/ has been deleted: this file does everything
 namespace norma::fast {
-static const Conv2dKernels* winograd_kernels(const Shape&, Index, Index) { return nullptr; }
+static const Conv2dKernels* conv2d_kernels(const Shape&, Index, Index) { return nullptr; }
 }  // namespace norma::fast
 #endif
 
@@ -180,10 +180,10 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Index s
               ConvMethod method) {
   const Geometry g = geometry(x, weight, bias, stride, padding);
   const bool may_be_fast = method == ConvMethod::automatic && x.size() > 0;
-  const Conv2dKernels* fast = may_be_fast ? fast::winograd_kernels(weight.shape(), stride, padding) : nullptr;
+  const Conv2dKernels* fast = may_be_fast ? fast::conv2d_kernels(weight.shape(), stride, padding) : nullptr;
   Tensor y = Tensor::empty({g.n, g.o, g.out_h, g.out_w});
   if (fast)
-    fast->forward(x, weight, padding, y);
+    fast->forward(x, weight, stride, padding, y);
   else
     forward(g, x, weight, y);
   if (bias.defined()) add_bias(bias, y);
@@ -191,12 +191,12 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Index s
   return record("conv2d", y, {x, weight, bias}, [x, weight, bias, g, fast](const Tensor& dy) {
     if (x.requires_grad()) {
       Tensor dx = Tensor::empty(x.shape());
-      fast ? fast->input_gradient(dy, weight, g.padding, dx) : input_gradient(g, weight, dy, dx);
+      fast ? fast->input_gradient(dy, weight, g.stride, g.padding, dx) : input_gradient(g, weight, dy, dx);
       x.accumulate_grad(std::move(dx));
     }
     if (weight.requires_grad()) {
       Tensor dweight = Tensor::empty(weight.shape());
-      fast ? fast->weight_gradient(x, dy, g.padding, dweight) : weight_gradient(g, x, dy, dweight);
+      fast ? fast->weight_gradient(x, dy, g.stride, g.padding, dweight) : weight_gradient(g, x, dy, dweight);
       weight.accumulate_grad(std::move(dweight));
     }
     accumulate_bias_grad(bias, dy);

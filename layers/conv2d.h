@@ -11,8 +11,8 @@ namespace norma {
 /// Throws Error if the channels do not fit, the kernel is larger than the padded image, stride < 1 or padding < 0.
 /// Source: torch.nn.functional.conv2d; Dumoulin & Visin 2016, "A guide to convolution arithmetic", section 2.
 ///
-/// The method `reference` is the definition, in conv2d.cpp. `automatic` takes the one in layers/fast/ where that is faster; it differs by
-/// rounding only.
+/// The method `reference` is the definition, in conv2d.cpp. `automatic` takes the one in layers/fast/ where that is
+/// faster; it differs by rounding only.
 enum class ConvMethod { automatic, reference };
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Index stride, Index padding,
               ConvMethod method = ConvMethod::automatic);
@@ -23,11 +23,12 @@ struct Conv2dOptions {
   ConvMethod method = ConvMethod::automatic;
 };
 
-/// Another way to compute a convolution and its gradients, without bias, checks or record; every result is written in full.
+/// Another way to compute a convolution and its gradients, without bias, checks or record; every result is written in
+/// full.
 struct Conv2dKernels {
-  void (*forward)(const Tensor& x, const Tensor& weight, Index padding, Tensor& y);
-  void (*input_gradient)(const Tensor& dy, const Tensor& weight, Index padding, Tensor& dx);
-  void (*weight_gradient)(const Tensor& x, const Tensor& dy, Index padding, Tensor& dweight);
+  void (*forward)(const Tensor& x, const Tensor& weight, Index stride, Index padding, Tensor& y);
+  void (*input_gradient)(const Tensor& dy, const Tensor& weight, Index stride, Index padding, Tensor& dx);
+  void (*weight_gradient)(const Tensor& x, const Tensor& dy, Index stride, Index padding, Tensor& dweight);
 };
 
 /// Parameters "weight" (Cout,Cin,k,k) and "bias" (Cout), drawn as PyTorch does: uniform in +-1/sqrt(Cin k k).
@@ -39,6 +40,7 @@ class Conv2d : public Module {
   std::string describe() const override;
   Index multiply_adds(const Shape& in, const Shape& out) const override;
   const Conv2dOptions& options() const { return options_; }
+  void set_method(ConvMethod method) { options_.method = method; }
 
  private:
   Conv2dOptions options_;

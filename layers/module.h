@@ -36,6 +36,12 @@ class Module {
   virtual ~Module() = default;
 
   virtual Tensor forward(const Tensor& x) = 0;
+  /// Whether forward() is relu() and nothing else.
+  virtual bool is_relu() const { return false; }
+  /// Whether the layer has a forward_then_relu(), for a Sequential to call where a ReLU follows: relu(forward(x)) with
+  /// fewer passes over memory.
+  virtual bool can_take_relu() const { return false; }
+  virtual Tensor forward_then_relu(const Tensor& /*x*/) { return {}; }
   /// forward(), and on stderr what lint() finds, each code once in the life of this module.
   Tensor operator()(const Tensor& x);
   /// What would likely be a mistake, were forward() called now in this mode, here and in the children.
@@ -49,8 +55,8 @@ class Module {
   NamedTensors named_buffers() const;
   /// Parameters and buffers by name, module by module as in PyTorch. Handles: clone() what shall stay.
   NamedTensors state_dict() const;
-  /// Copies numbers of the same names into parameters and buffers. Throws Error, and changes nothing, for a name that is
-  /// missing or not known here and for a shape that differs. A num_batches_tracked that is missing is taken for 0:
+  /// Copies numbers of the same names into parameters and buffers. Throws Error, and changes nothing, for a name that
+  /// is missing or not known here and for a shape that differs. A num_batches_tracked that is missing is taken for 0:
   /// files from before PyTorch 0.4.1 have none. Source: torch.nn.Module.load_state_dict(strict=True).
   void load_state_dict(const NamedTensors& state);
   /// Direct children with their names, in order.
@@ -127,10 +133,10 @@ inline std::string place_of(const std::string& name, const Module& child) {
   return join("layer ", name, ", ", child.describe(), ": ");
 }
 
-/// child.forward(x); an Error is passed on with the child's place in front.
-inline Tensor forward_child(const std::string& name, Module& child, const Tensor& x) {
+/// child.forward(x), or forward_then_relu(x); an Error is passed on with the child's place in front.
+inline Tensor forward_child(const std::string& name, Module& child, const Tensor& x, bool then_relu = false) {
   try {
-    return child.forward(x);
+    return then_relu ? child.forward_then_relu(x) : child.forward(x);
   } catch (const NonFiniteError& error) {
     throw NonFiniteError(place_of(name, child) + error.what());
   } catch (const Error& error) {

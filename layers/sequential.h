@@ -57,7 +57,13 @@ class Sequential : public Module {
  private:
   Tensor layer_by_layer(const Tensor& x) const {
     Tensor y = x;
-    for (const auto& [name, layer] : children()) y = forward_child(name, *layer, y);
+    for (std::size_t i = 0; i < children().size(); ++i) {
+      const auto& [name, layer] = children()[i];
+      const bool takes_relu =
+          layer->can_take_relu() && i + 1 < children().size() && children()[i + 1].second->is_relu();
+      y = forward_child(name, *layer, y, takes_relu);
+      if (takes_relu) ++i;
+    }
     return y;
   }
 };

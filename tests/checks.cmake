@@ -16,6 +16,10 @@ foreach(mode subdirectory package)
   set_tests_properties(consumer.${mode} PROPERTIES TIMEOUT 600)
 endforeach()
 
+add_test(NAME source.without_fast COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/without_fast.sh ${PROJECT_SOURCE_DIR}
+  ${CMAKE_CURRENT_BINARY_DIR}/without_fast)
+set_tests_properties(source.without_fast PROPERTIES LABELS source TIMEOUT 900)
+
 # mutants.py itself takes minutes; this only keeps its list in step with the code it mutates.
 find_program(NORMA_PYTHON python3)
 if(NORMA_PYTHON)

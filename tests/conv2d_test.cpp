@@ -85,23 +85,24 @@ Expected by_loops(const Case& s, const Tensor& x, const Tensor& weight, const Te
 
 TEST(Conv2d, EqualsSevenLoopsForwardAndBackward) {
   constexpr double kTolerance = 1e-5;
-  for (const Case& s : kCases) {
-    SCOPED_TRACE(join(s));
-    const Tensor x = random_leaf({s.n, s.c, s.h, s.w}, 1), weight = random_leaf({s.o, s.c, s.k, s.k}, 2);
-    const Tensor bias = s.bias ? random_leaf({s.o}, 3) : Tensor();
-    const Tensor dy = random_tensor(s.out_shape(), 4);
-    const Expected expected = by_loops(s, x, weight, bias, dy);
+  for (const ConvMethod method : {ConvMethod::automatic, ConvMethod::reference})
+    for (const Case& s : kCases) {
+      SCOPED_TRACE(join(s, method == ConvMethod::reference ? ", reference" : ""));
+      const Tensor x = random_leaf({s.n, s.c, s.h, s.w}, 1), weight = random_leaf({s.o, s.c, s.k, s.k}, 2);
+      const Tensor bias = s.bias ? random_leaf({s.o}, 3) : Tensor();
+      const Tensor dy = random_tensor(s.out_shape(), 4);
+      const Expected expected = by_loops(s, x, weight, bias, dy);
 
-    const Tensor y = conv2d(x, weight, bias, s.stride, s.padding);
-    ASSERT_EQ(y.shape(), s.out_shape());
-    EXPECT_LE(max_relative_difference(to_doubles(y), expected.y.values), kTolerance);
+      const Tensor y = conv2d(x, weight, bias, s.stride, s.padding, method);
+      ASSERT_EQ(y.shape(), s.out_shape());
+      EXPECT_LE(max_relative_difference(to_doubles(y), expected.y.values), kTolerance);
 
-    sum(mul(y, dy)).backward();
-    EXPECT_LE(max_relative_difference(to_doubles(x.grad()), expected.dx.values), kTolerance);
-    EXPECT_LE(max_relative_difference(to_doubles(weight.grad()), expected.dweight.values), kTolerance);
-    if (!s.bias) continue;
-    EXPECT_LE(max_relative_difference(to_doubles(bias.grad()), expected.dbias), kTolerance);
-  }
+      sum(mul(y, dy)).backward();
+      EXPECT_LE(max_relative_difference(to_doubles(x.grad()), expected.dx.values), kTolerance);
+      EXPECT_LE(max_relative_difference(to_doubles(weight.grad()), expected.dweight.values), kTolerance);
+      if (!s.bias) continue;
+      EXPECT_LE(max_relative_difference(to_doubles(bias.grad()), expected.dbias), kTolerance);
+    }
 }
 
 TEST(Conv2d, GivesOnlyTheGradientsThatAreWanted) {

@@ -69,6 +69,7 @@ Measurement measure(const BenchOptions& options) {
   const ImageSet images = make_synthetic(options.batch_size, 1);
   const Batch batch = DataLoader(images, {.batch_size = options.batch_size}).batch(0);
   Sequential model = make_bench_net(options.model, 0);
+  set_convolutions(model, options.conv);
   m.parameters = elements(model.named_parameters());
   SGD optimizer(model.named_parameters(), {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .nesterov = true});
   TimedModel timed(model);

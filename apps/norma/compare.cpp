@@ -19,6 +19,7 @@ struct Outcome {
 Outcome run(const DataSets& datasets, const Options& options) {
   Sequential model = make_model(options.model, options.norm, datasets.image_shape(), datasets.classes(),
                                 static_cast<std::uint64_t>(options.seed));
+  set_convolutions(model, options.conv);
   Training training(model, datasets, options);
   Outcome outcome;
   for (Index epoch = 0; epoch < options.epochs; ++epoch) {

@@ -13,6 +13,7 @@ Json hyper_parameters(const Options& o) {
           {"image-size", o.image_size},
           {"model", o.model},
           {"norm", o.norm},
+          {"conv", o.conv},
           {"epochs", o.epochs},
           {"batch-size", o.batch_size},
           {"lr", o.lr},

@@ -85,6 +85,19 @@ Sequential make_model(const std::string& name, const std::string& norm, const Sh
   return net;
 }
 
+const std::vector<std::string>& conv_names() {
+  static const std::vector<std::string> names{"automatic", "reference"};
+  return names;
+}
+
+void set_convolutions(const Module& model, const std::string& conv) {
+  for (const auto& [name, child] : model.children()) {
+    set_convolutions(*child, conv);
+    if (auto* layer = dynamic_cast<Conv2d*>(child.get()))
+      layer->set_method(conv == "reference" ? ConvMethod::reference : ConvMethod::automatic);
+  }
+}
+
 Index elements(const NamedTensors& tensors) {
   Index total = 0;
   for (const auto& [name, tensor] : tensors) total += tensor.size();

@@ -23,6 +23,11 @@ const std::vector<std::string>& norm_names();
 Sequential make_model(const std::string& name, const std::string& norm, const Shape& images, Index classes,
                       std::uint64_t seed);
 
+/// What --conv may be: "automatic" or "reference".
+const std::vector<std::string>& conv_names();
+/// Makes every convolution of a model compute by the method of that name.
+void set_convolutions(const Module& model, const std::string& conv);
+
 /// How many numbers they hold together.
 Index elements(const NamedTensors& tensors);
 

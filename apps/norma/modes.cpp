@@ -200,6 +200,7 @@ int modes(const Options& options) {
   check(datasets.test.size() >= 64, "--limit: modes needs 64 test images or more, got ", datasets.test.size());
   Sequential model = make_model(options.model, "batch", datasets.image_shape(), datasets.classes(),
                                 static_cast<std::uint64_t>(options.seed));
+  set_convolutions(model, options.conv);
   fmt::print("data    {}\ntraining {} for {} epochs ...\n", datasets.description, options.model, options.epochs);
   std::fflush(stdout);
   Training training(model, datasets, options);

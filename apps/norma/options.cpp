@@ -128,6 +128,11 @@ void add_training_options(CLI::App& verb, Options& o) {
   add(verb, "--augment", o.augment, "Random crops and mirror images", one_of({"on", "off"}));
   add(verb, "--seed", o.seed, "Seed of weights, order and augmentation", whole_number(0));
   add_threads_option(verb, o);
+  add_conv_option(verb, o);
+}
+
+void add_conv_option(CLI::App& verb, Options& o) {
+  add(verb, "--conv", o.conv, "How to convolve: fast, or as conv2d.cpp defines it", one_of(conv_names()));
 }
 
 void add_threads_option(CLI::App& verb, Options& o) {
@@ -187,9 +192,10 @@ void add_use_options(CLI::App& verb, UseOptions& o) {
 
 void add_bench_options(CLI::App& verb, BenchOptions& o) {
   add(verb, "--model", o.model, "Network", one_of(bench_net_names()));
-  add(verb, "--batch,--batch-size", o.batch_size, "Images a step", at_least(2));
-  add(verb, "--steps", o.steps, "Steps that are timed, behind 5 that are not", at_least(1));
+  add(verb, "--batch,--batch-size", o.batch_size, "Images a step", whole_number(2));
+  add(verb, "--steps", o.steps, "Steps that are timed, behind 5 that are not", whole_number(1));
   add_threads_option(verb, o);
+  add_conv_option(verb, o);
   verb.add_flag("--json", o.json, "Print JSON");
 }
 

@@ -30,6 +30,7 @@ Options options_of(const Json& config) {
   check(!o.data.empty(), "data: must not be empty");
   valid(config, "model", one_of(model_names())).get_to(o.model);
   valid(config, "norm", one_of(norm_names())).get_to(o.norm);
+  valid(config, "conv", one_of(conv_names())).get_to(o.conv);
   valid(config, "schedule", one_of(Schedule::names())).get_to(o.schedule);
   valid(config, "augment", one_of({"on", "off"})).get_to(o.augment);
   valid(config, "lr", finite_number(false)).get_to(o.lr);

@@ -14,7 +14,10 @@ class TimedLayer : public Module {
       : owner_(&owner), number_(number), layer_(std::move(layer)) {
     adopt("layer", layer_);
   }
-  Tensor forward(const Tensor& x) override { return owner_->run(number_, *layer_, x); }
+  Tensor forward(const Tensor& x) override { return owner_->run(number_, *layer_, x, false); }
+  bool is_relu() const override { return layer_->is_relu(); }
+  bool can_take_relu() const override { return layer_->can_take_relu(); }
+  Tensor forward_then_relu(const Tensor& x) override { return owner_->run(number_, *layer_, x, true); }
   std::string describe() const override { return layer_->describe(); }
 
  private:
@@ -82,11 +85,14 @@ void TimedModel::lap(std::vector<double>& to) {
   last_ = now;
 }
 
-Tensor TimedModel::run(std::size_t number, Module& layer, const Tensor& x) {
-  const Tensor y = layer.forward(x);
+Tensor TimedModel::run(std::size_t number, Module& layer, const Tensor& x, bool then_relu) {
+  const Tensor y = then_relu ? layer.forward_then_relu(x) : layer.forward(x);
   LayerCost& cost = costs_[number];
   lap(cost.forward_ms);
-  if (cost.forward_ms.size() == 1) count_work(cost, layer, x, y);
+  if (cost.forward_ms.size() == 1) {
+    count_work(cost, layer, x, y);
+    if (then_relu) cost.layer += " + ReLU()";
+  }
   stamps_.push_back(record("clock", Tensor::full({}, 0), {y}, [this, &cost](const Tensor&) {
     lap(*reached_);
     reached_ = &cost.backward_ms;

@@ -42,14 +42,19 @@ class TimedModel {
   /// The same behind backward(): that stretch is of the layer that was reached last.
   void backward_is_done() { lap(*reached_); }
 
-  const std::vector<LayerCost>& costs() const { return costs_; }
+  /// A ReLU that a layer before it has done is not among them.
+  std::vector<LayerCost> costs() const {
+    std::vector<LayerCost> ran = costs_;
+    std::erase_if(ran, [](const LayerCost& cost) { return cost.forward_ms.empty(); });
+    return ran;
+  }
   /// From the start of backward() to the first rule of a layer.
   const std::vector<double>& loss_backward_ms() const { return loss_backward_ms_; }
 
  private:
   friend class TimedLayer;
   std::shared_ptr<Module> with_clocks(const std::string& name, const std::shared_ptr<Module>& module);
-  Tensor run(std::size_t number, Module& layer, const Tensor& x);
+  Tensor run(std::size_t number, Module& layer, const Tensor& x, bool then_relu);
 
   std::vector<LayerCost> costs_;
   std::shared_ptr<Module> model_;

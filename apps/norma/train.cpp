@@ -33,6 +33,7 @@ int train(const Options& line) {
   if (before) check_same_data(*before, datasets);
   Sequential model = make_model(options.model, options.norm, datasets.image_shape(), datasets.classes(),
                                 static_cast<std::uint64_t>(options.seed));
+  set_convolutions(model, options.conv);
   check(options.freeze_after == 0 || !batch_norms(model).empty(), "--freeze-after: this network has no batch norm");
   Training training(model, datasets, options);
   const InterruptsNoted interrupts;

@@ -1,16 +1,18 @@
 // Winograd's convolution: fewer multiplications by way of polynomials.
 //
-// Multiplying polynomials. a(x) has m coefficients, g(x) has 3, so s = a g has n = m + 2. A polynomial with n coefficients
-// is known by n of its values, and values multiply one by one: s(p) = a(p) g(p) takes n products where the coefficients
-// take 3m. Take n - 1 numbers p_i and "infinity", which stands for the highest coefficient. Values are linear in the
-// coefficients, and so are coefficients in the values:
+// Multiplying polynomials. a(x) has m coefficients, g(x) has 3, so s = a g has n = m + 2. A polynomial with n
+// coefficients is known by n of its values, and values multiply one by one: s(p) = a(p) g(p) takes n products where the
+// coefficients take 3m. Take n - 1 numbers p_i and "infinity", which stands for the highest coefficient. Values are
+// linear in the coefficients, and so are coefficients in the values:
 //   A a:  a(p_i) = sum_k p_i^k a_k, last row: a_{m-1}      G g: the same of g, divided by N_i (below)
 //   s = B (G g . A a)                                      "." multiplies one by one
-// B is Lagrange's interpolation. L_i(x) = product over j != i of (x - p_j) vanishes in all points but p_i, where it is N_i:
+// B is Lagrange's interpolation. L_i(x) = product over j != i of (x - p_j) vanishes in all points but p_i, where it is
+// N_i:
 //   s(x) = sum_i s(p_i) L_i(x) / N_i  +  s_{n-1} product over j of (x - p_j)
 // Column i of B holds the coefficients of L_i (the 1/N_i has gone into G), the last one those of the product.
 //
-// Convolving. For a fixed g, a -> s is the matrix T with T[j][i] = g_{j-i}. Its transpose takes n numbers d to m numbers
+// Convolving. For a fixed g, a -> s is the matrix T with T[j][i] = g_{j-i}. Its transpose takes n numbers d to m
+// numbers
 //   y_i = sum_j g_{j-i} d_j = sum_k d_{i+k} g_k
 // which is what a convolution layer does with a filter of 3. T = B diag(G g) A, and therefore
 //   y = A^T (G g . B^T d)
@@ -22,9 +24,9 @@
 // Toom 1963, Cook 1966; Winograd 1980, "Arithmetic complexity of computations", chapter V; Lavin & Gray 2016, "Fast
 // algorithms for convolutional neural networks".
 //
-// Rounding. The transforms subtract large numbers from each other, which magnifies the errors of M, more so the larger the
-// tile and the farther apart the powers of the points are. For 4x4 the points 0, +-1/sqrt(2), +-sqrt(2) halve the error of
-// the usual 0, +-1, +-2. docs/fast_convolution.md measures it.
+// Rounding. The transforms subtract large numbers from each other, which magnifies the errors of M, more so the larger
+// the tile and the farther apart the powers of the points are. For 4x4 the points 0, +-1/sqrt(2), +-sqrt(2) halve the
+// error of the usual 0, +-1, +-2. docs/fast_convolution.md measures it.
 #pragma once
 
 #include <array>
@@ -78,8 +80,8 @@ inline constexpr Transforms<2> transforms<2> = transforms_from<2>({0, 1, -1});
 template <>
 inline constexpr Transforms<4> transforms<4> = transforms_from<4>({0, kRootHalf, -kRootHalf, kRootTwo, -kRootTwo});
 
-// The points come as 0, +p, -p, +q, -q. So rows 2i-1 and 2i of A, G and B^T are equal in the even columns and differ in sign
-// in the odd ones, and half of their work is common: even + odd, even - odd.
+// The points come as 0, +p, -p, +q, -q. So rows 2i-1 and 2i of A, G and B^T are equal in the even columns and differ in
+// sign in the odd ones, and half of their work is common: even + odd, even - odd.
 
 enum class Terms { even, odd, all };
 
@@ -140,33 +142,37 @@ template <const auto& P, class In, class Out>
   });
 }
 
-/// Both transforms of a square: first of its columns, then of the rows of what came out. in(i, j), out(i, j, number).
-template <int size_in, int size_out, class Transform, class In, class Out>
-[[gnu::always_inline]] inline void transform_square(const Transform& transform, const In& in, const Out& out) {
-  Vector half[size_out][size_in];
-  unroll<size_in>([&](auto j) __attribute__((always_inline)) {
-    transform(
+/// Both transforms of a rows x columns matrix: of its columns, and then of the rows of what came out. in(i, j), out(i,
+/// j, number).
+template <int rows_out, int columns_in, class OfColumns, class OfRows, class In, class Out>
+[[gnu::always_inline]] inline void transform_both(const OfColumns& of_columns, const OfRows& of_rows, const In& in,
+                                                  const Out& out) {
+  Vector half[rows_out][columns_in];
+  unroll<columns_in>([&](auto j) __attribute__((always_inline)) {
+    of_columns(
         [&](auto i) __attribute__((always_inline)) { return in(i, j); }, [&](auto i, Vector v) __attribute__((
                                                                              always_inline)) { half[i][j] = v; });
   });
-  unroll<size_out>([&](auto i) __attribute__((always_inline)) {
-    transform(
+  unroll<rows_out>([&](auto i) __attribute__((always_inline)) {
+    of_rows(
         [&](auto j) __attribute__((always_inline)) { return half[i][j]; }, [&](auto j, Vector v) __attribute__((
                                                                                always_inline)) { out(i, j, v); });
   });
 }
 
-/// P in P^T.
-template <const auto& P, class In, class Out>
+/// P in Q^T.
+template <const auto& P, const auto& Q, class In, class Out>
 [[gnu::always_inline]] inline void sandwich(const In& in, const Out& out) {
-  transform_square<static_cast<int>(P[0].size()), static_cast<int>(P.size())>(
-      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply<P>(from, to); }, in, out);
+  transform_both<static_cast<int>(P.size()), static_cast<int>(Q[0].size())>(
+      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply<P>(from, to); },
+      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply<Q>(from, to); }, in, out);
 }
-/// P^T in P.
-template <const auto& P, class In, class Out>
+/// P^T in Q.
+template <const auto& P, const auto& Q, class In, class Out>
 [[gnu::always_inline]] inline void sandwich_transposed(const In& in, const Out& out) {
-  transform_square<static_cast<int>(P.size()), static_cast<int>(P[0].size())>(
-      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply_transposed<P>(from, to); }, in,
+  transform_both<static_cast<int>(P[0].size()), static_cast<int>(Q.size())>(
+      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply_transposed<P>(from, to); },
+      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply_transposed<Q>(from, to); }, in,
       out);
 }
 

@@ -84,7 +84,8 @@ TEST(TimedModel, EveryLayerGetsItsOwnTime) {
       EXPECT_LT(std::min(cost.backward_ms[0], cost.backward_ms[1]), 39.9) << cost.name;
     }
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"0", "1", "2", "3.body.0", "3.body.1", "3.body.2", "3.shortcut.0",
+  std::erase(names, "2");  // a ReLU that batch norm does in passing, where layers/fast/ is there
+  EXPECT_EQ(names, (std::vector<std::string>{"0", "1", "3.body.0", "3.body.1", "3.body.2", "3.shortcut.0",
                                              "3.shortcut.1", "3", "4", "5", "6"}));
   EXPECT_EQ(timed.loss_backward_ms().size(), 2u);
 }
@@ -93,8 +94,11 @@ TEST(TimedModel, CountsTheWorkOfTheDefinition) {
   Sequential model = branching_net({});
   TimedModel timed(model);
   timed_step(timed, random_tensor({8, 3, 8, 8}, 1));
-  const LayerCost &first = timed.costs()[0], &norm = timed.costs()[1], &inner = timed.costs()[3],
-                  &sum = timed.costs()[6];
+  const std::vector<LayerCost> costs = timed.costs();
+  const auto named = [&costs](const std::string& name) {
+    return *std::find_if(costs.begin(), costs.end(), [&name](const LayerCost& cost) { return cost.name == name; });
+  };
+  const LayerCost first = named("0"), norm = named("1"), inner = named("3.body.0"), sum = named("3");
   EXPECT_EQ(first.forward_work, 2.0 * 8 * 64 * 4 * 27);
   EXPECT_EQ(first.backward_work, first.forward_work) << "the images want no gradient";
   EXPECT_EQ(inner.backward_work, 2 * inner.forward_work);

@@ -93,6 +93,9 @@ TEST(BatchNormGradient, BehindAConvolutionAndBeforeReLU) {
     const std::vector<Tensor> own = layer.parameters();
     expect_gradient(join(shape), [&] { return relu(layer(conv2d(x, weight, Tensor(), 1, 1))); },
                     {x, weight, own.at(0), own.at(1)});
+    Sequential together(std::move(layer), ReLU());  // in the same passes over memory
+    expect_gradient(join(shape, ", together"), [&] { return together(conv2d(x, weight, Tensor(), 1, 1)); },
+                    {x, weight, own.at(0), own.at(1)});
   }
 }
 

@@ -1,0 +1,137 @@
+// The batch as tiles: which pixels belong to one, and the transforms between pixels and planes.
+//
+// A tile is mh x mw neighbouring outputs; it depends on (mh+2) x (mw+2) inputs, which overlap those of the next tile.
+// All transforms do the same to every channel, and the channels of a pixel are neighbours in memory: a vector holds one
+// number of each of kLanes channels. A pixel that lies outside of the image is read from zeros and written to where
+// nobody looks.
+#pragma once
+
+#include "core/parallel.h"
+#include "core/tensor.h"
+#include "layers/fast/conv2d_panels.h"
+#include "layers/fast/conv2d_transforms.h"
+
+namespace norma::fast {
+
+/// mh x mw outputs. Its transformed numbers are (mh+2) x (mw+2) "planes".
+template <int mh, int mw>
+struct Tile {
+  static constexpr int height = mh, width = mw, rows = mh + 2, columns = mw + 2, planes = rows * columns;
+  // of columns (from the left) and of rows (from the right)
+  static constexpr const auto &left = transforms<mh>, &right = transforms<mw>;
+};
+
+/// A batch of images stored N,H,W,C. Number is Real or const Real.
+template <class Number>
+struct Images {
+  Number* data;
+  Index h, w, channels;
+};
+
+inline Images<const Real> images_of(const Tensor& x) { return {x.pixels().data(), x.dim(2), x.dim(3), x.dim(1)}; }
+inline Images<Real> images_of(Tensor& x) { return {x.pixels().data(), x.dim(2), x.dim(3), x.dim(1)}; }
+
+/// The tiles of a batch of outputs: numbered image by image, row by row. Those at the border may stand out.
+template <class T>
+struct Grid {
+  Index rows, columns, count;
+  explicit Grid(const Tensor& y)
+      : rows(blocks_of(y.dim(2), T::height)),
+        columns(blocks_of(y.dim(3), T::width)),
+        count(y.dim(0) * rows * columns) {}
+};
+
+/// Pointers to the channels of rows x columns pixels, row by row: those whose corner lies `offset` pixels above and
+/// left of a tile's.
+template <int rows, int columns, class T, class Number>
+std::array<Number*, static_cast<std::size_t>(rows) * columns> pixels_of(const Images<Number>& images,
+                                                                        const Grid<T>& grid, Index tile, Index offset,
+                                                                        Number* outside) {
+  const Index of_image = tile % (grid.rows * grid.columns), image = tile / (grid.rows * grid.columns);
+  const Index top = of_image / grid.columns * T::height - offset, left = of_image % grid.columns * T::width - offset;
+  std::array<Number*, static_cast<std::size_t>(rows) * columns> pixels;
+  for (int i = 0; i < rows; ++i) {
+    const bool row_inside = top + i >= 0 && top + i < images.h;
+    Number* row = images.data + ((image * images.h + top + i) * images.w + left) * images.channels;
+    for (int j = 0; j < columns; ++j) {
+      const bool inside = row_inside && left + j >= 0 && left + j < images.w;
+      pixels[static_cast<std::size_t>(i * columns + j)] = inside ? row + j * images.channels : outside;
+    }
+  }
+  return pixels;
+}
+
+/// Memory for planes: each a matrix (tiles x channels). Rows are one vector longer than needed: where the distance of
+/// rows or planes is a power of two, too many of their numbers compete for the same place in the cache.
+struct Planes {
+  Index row, plane;
+  Planes(Index tiles, Index channels) : row(padded(channels) + kLanes), plane(tiles * row + kLanes) {}
+};
+
+/// Calls visit(first channel, load, store) for vectors of channels that cover all. The last overlaps its neighbour if
+/// it must: what both compute is the same. load(pointer) and store(pointer, v) move the vector that begins there.
+template <class Visit>
+void for_each_vector(Index channels, const Visit& visit) {
+  if (channels < kLanes) {
+    visit(
+        0, [channels](const Real* from) { return load_some(from, channels); },
+        [channels](Real* to, Vector v) { store_some(to, v, channels); });
+    return;
+  }
+  const auto visit_whole = [&](Index c) __attribute__((always_inline)) {
+    visit(
+        c, [](const Real* from) { return load(from); }, [](Real* to, Vector v) { store(to, v); });
+  };
+  Index c = 0;
+  for (; c + kLanes <= channels; c += kLanes) visit_whole(c);
+  if (c < channels) visit_whole(channels - kLanes);
+}
+
+/// out = P d Q^T of the pixels d of `count` tiles from tile `first` on, which begin `offset` above and left of their
+/// outputs.
+template <const auto& P, const auto& Q, class T>
+void transform_pixels(const Images<const Real>& x, const Grid<T>& grid, Index first, Index count, Index offset,
+                      const Real* zeros, Planes planes, Real* out) {
+  constexpr int rows = static_cast<int>(P[0].size()), columns = static_cast<int>(Q[0].size());
+  for (Index t = 0; t < count; ++t) {
+    const auto pixels = pixels_of<rows, columns>(x, grid, first + t, offset, zeros);
+    for_each_vector(x.channels, [&](Index c, const auto& load_vector, const auto& store_vector) {
+      Real* to = out + t * planes.row + c;
+      sandwich<P, Q>(
+          [&](auto i, auto j) __attribute__((always_inline)) { return load_vector(pixels[i * columns + j] + c); },
+          [&](auto i, auto j, Vector v)
+              __attribute__((always_inline)) { store_vector(to + (i * T::columns + j) * planes.plane, v); });
+    });
+  }
+}
+
+/// V = B^T d B of the inputs, D = A dY A^T of the gradients of the outputs.
+template <class T>
+void transform_input(const Images<const Real>& x, const Grid<T>& grid, Index first, Index count, Index padding,
+                     const Real* zeros, Planes planes, Real* V) {
+  transform_pixels<T::left.BT, T::right.BT>(x, grid, first, count, padding, zeros, planes, V);
+}
+template <class T>
+void transform_gradient(const Images<const Real>& dy, const Grid<T>& grid, Index first, Index count, const Real* zeros,
+                        Planes planes, Real* D) {
+  transform_pixels<T::left.A, T::right.A>(dy, grid, first, count, 0, zeros, planes, D);
+}
+
+/// y = A^T M A. `nowhere` has room for a pixel.
+template <class T>
+void transform_output(const Real* M, Planes planes, const Grid<T>& grid, Index first, Index count, Real* nowhere,
+                      const Images<Real>& y) {
+  for (Index t = 0; t < count; ++t) {
+    const auto pixels = pixels_of<T::height, T::width>(y, grid, first + t, 0, nowhere);
+    for_each_vector(y.channels, [&](Index o, const auto& load_vector, const auto& store_vector) {
+      const Real* from = M + t * planes.row + o;
+      sandwich_transposed<T::left.A, T::right.A>(
+          [&](auto i, auto j)
+              __attribute__((always_inline)) { return load_vector(from + (i * T::columns + j) * planes.plane); },
+          [&](auto i, auto j, Vector v)
+              __attribute__((always_inline)) { store_vector(pixels[i * T::width + j] + o, v); });
+    });
+  }
+}
+
+}  // namespace norma::fast
