@@ -86,7 +86,9 @@ Tensor partial_sums(const Tensor& x, const Tensor& dy, Index padding, Planes of_
   const Planes in(kTilesOfGradient, inputs), out(kTilesOfGradient, outputs);
   const Tensor zeros({std::max(inputs, outputs)});
   const Real* outside = zeros.rows().data();
-  Tensor scratch({omp_get_max_threads(), T::planes * (in.plane + out.plane)});
+  const Shape of_threads{omp_get_max_threads(), T::planes * (in.plane + out.plane)};
+  // Lanes behind the last channel are multiplied too, and must be numbers.
+  Tensor scratch = inputs % kLanes == 0 ? Tensor::empty(of_threads) : Tensor(of_threads);
   Tensor partial = Tensor::empty({tasks, T::planes * of_task.plane});
   parallel_blocks(tasks, 1, [&](Index task, Index, Index) {
     Real* V = scratch.rows().row(omp_get_thread_num()).data();
