@@ -6,6 +6,7 @@
 
 #include "apps/norma/data_verbs.h"
 #include "apps/norma/options.h"
+#include "core/brief_waits.h"
 #include "core/check.h"
 #include "data/image_set.h"
 #include "data/text.h"
@@ -157,6 +158,7 @@ void fill_standard_places() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  wait_briefly(argv);
   fill_standard_places();
   CommandLine line;
   try {

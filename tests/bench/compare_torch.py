@@ -29,7 +29,6 @@ ROOT = Path(__file__).resolve().parents[2]
 NETS = ["bench", "air", "cnn", "small", "resnet"]
 WARM_UP = 5  # steps; train_step.cpp takes as many
 LAYOUTS = {"train": ["NCHW", "channels_last", "compile"], "infer": ["NCHW", "channels_last", "compile", "compile frozen"]}
-NORMA = {"GOMP_SPINCOUNT": "1000"}
 
 
 def allocators():
@@ -106,9 +105,9 @@ def run(command, environment):
 def measure(net, batch, threads, mode, args, memory):
     """Runs all contestants in turn, args.rounds times. Returns what --json writes of a case."""
     sizes = [net, str(batch), str(threads), str(args.steps), mode]
-    contestants = {"norma": ([args.build / "tests/train_step", *sizes], NORMA)}
+    contestants = {"norma": ([args.build / "tests/train_step", *sizes], {})}
     if mode == "infer":  # as freezing does for PyTorch
-        contestants["norma folded"] = ([args.build / "tests/train_step", *sizes[:-1], "folded"], NORMA)
+        contestants["norma folded"] = ([args.build / "tests/train_step", *sizes[:-1], "folded"], {})
     for layout, (name, environment) in itertools.product(LAYOUTS[mode], memory.items()):
         if layout == "compile frozen":
             environment = {**environment, "TORCHINDUCTOR_FREEZING": "1"}

@@ -10,6 +10,7 @@
 
 #include "apps/norma/bench_nets.h"
 #include "apps/norma/models.h"
+#include "core/brief_waits.h"
 #include "data/loader.h"
 #include "data/synthetic.h"
 #include "layers/batch_norm_model.h"
@@ -38,6 +39,7 @@ double median_milliseconds(Index steps, const Step& step) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  wait_briefly(argv);
   const std::string mode = argc == 6 ? argv[5] : "train";
   if (argc < 5 || argc > 6 || (mode != "train" && mode != "infer" && mode != "folded")) {
     std::cerr << "usage: train_step NET BATCH THREADS STEPS [train|infer|folded]\n";
