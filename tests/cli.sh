@@ -106,7 +106,8 @@ holds 'train: accuracies from 0 to 1' awk -F, 'NR > 1 && ($4 < 0 || $4 > 1 || $6
 holds 'train: config' grep -q '"batch_size": 64' run/config.json
 holds 'train: environment' grep -q '"compiler": "[A-Z]' run/env.json
 holds 'train: command' grep -q 'train --data synthetic --model small .* --out run$' run/command.txt
-holds 'train: log' [ "$(grep -cE '^\{"time":"20..-..-..T..:..:..Z","event":"epoch","epoch":[12],' run/log.jsonl)" = 2 ]
+holds 'train: data wait' grep -qE '^data wait [0-9.]+% of the training time$' out
+holds 'train: log' [ "$(grep -cE '^\{"time":"20..-..-..T..:..:..Z","event":"epoch","epoch":[12],.*"data_wait":0[.]' run/log.jsonl)" = 2 ]
 holds 'train: weights' [ "$(ls run/weights | tr '\n' ' ')" = 'best.safetensors last.safetensors last.state.safetensors previous-1.safetensors previous-1.state.safetensors ' ]
 refuses 2 '--epochs 1: run has 2 epochs behind it' train --resume run --epochs 1 --override
 refuses 2 'run/weights/last.safetensors: does not fit the network cnn, norm batch: load_state_dict: 0.weight is' \

@@ -77,6 +77,19 @@ TEST(DataLoader, ABatchIsTheSameInAnyOrderOfAsking) {
   }
 }
 
+TEST(DataLoader, MayBeDroppedWhileItsWorkerPreparesABatch) {
+  const ImageSet set = random_set(2000);
+  for (Index dropped = 0; dropped < 20; ++dropped) {
+    Batch last;
+    {
+      DataLoader loader(set, {.batch_size = 500, .shuffle = true, .augment = true});
+      for (Index i = 0; i <= dropped % 4; ++i) last = loader.batch(i);
+      if (dropped % 2 == 1) loader.start_epoch(1);
+    }
+    EXPECT_TRUE(last.images.rows().allFinite());  // what was handed out stays
+  }
+}
+
 TEST(DataLoader, ImagesBelongToTheirLabels) {
   const ImageSet set = random_set(20);
   DataLoader loader(set, {.batch_size = 6, .shuffle = true, .normalisation = kAsIs});

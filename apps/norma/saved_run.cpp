@@ -116,6 +116,7 @@ void SavedRun::epoch_done(const EpochResult& result, const Score& test, double s
                       {"test_loss", test.loss},
                       {"test_acc", test.accuracy},
                       {"images_per_s", result.images_per_second},
+                      {"data_wait", result.data_wait / result.seconds},
                       {"seconds", seconds}});
   if (test.accuracy > position_.best_acc) {
     position_.best_acc = test.accuracy;

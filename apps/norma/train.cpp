@@ -45,6 +45,7 @@ int train(const Options& line) {
     return kDone;
   }
   fmt::print("\nepoch        lr  train loss  train acc  test loss  test acc  images/s   seconds\n");
+  double trained = 0, waited = 0;  // seconds
   for (Index epoch = run.position().epoch; epoch < options.epochs; ++epoch) {
     std::fflush(stdout);
     if (options.freeze_after > 0 && epoch >= options.freeze_after) freeze_batch_norm(model);
@@ -67,8 +68,11 @@ int train(const Options& line) {
                training.learning_rate(), loss_text(result.train.loss), 100 * result.train.accuracy,
                loss_text(test.loss), 100 * test.accuracy, result.images_per_second, seconds);
     run.epoch_done(result, test, seconds);
+    trained += result.seconds, waited += result.data_wait;
     if (interrupts.signal() != 0 && epoch + 1 < options.epochs) return run.stopped(interrupts.signal());
   }
+  fmt::print("\ndata wait {} of the training time\n",
+             percent_text(waited / trained));
   run.finished();
   return kDone;
 }

@@ -85,7 +85,9 @@ EpochResult Training::train_epoch(Index epoch, const std::function<bool(const Pr
   if (so_far.steps > 0) optimizer_.learning_rate(schedule_.at(epoch * steps + so_far.steps - 1));
 
   for (Index i = so_far.steps; i < steps && !result.stopped; ++i) {
+    const auto before_data = std::chrono::steady_clock::now();
     const Batch batch = train_loader_.batch(i);
+    result.data_wait += seconds_since(before_data);
     optimizer_.learning_rate(schedule_.at(epoch * steps + i));
     optimizer_.zero_grad();
     Tensor logits;
@@ -109,7 +111,8 @@ EpochResult Training::train_epoch(Index epoch, const std::function<bool(const Pr
     so_far.images += images;
     so_far.correct += count_correct(logits, batch.labels);
     so_far.loss += loss_value * static_cast<double>(images);
-    result.images_per_second = static_cast<double>(so_far.images - images_before) / seconds_since(start);
+    result.seconds = seconds_since(start);
+    result.images_per_second = static_cast<double>(so_far.images - images_before) / result.seconds;
     result.stopped = !on_step({so_far, steps, result.images_per_second});
   }
   result.train = so_far.score();

@@ -61,6 +61,7 @@ struct EpochResult {
   std::optional<Divergence> divergence;  // the step was not taken
   bool stopped = false;                  // on_step did not want to go on
   double images_per_second = 0;
+  double seconds = 0, data_wait = 0;  // of all steps; those of them spent waiting for batches
 };
 
 /// A model in training: data order, optimiser and schedule for `options`, with everything random drawn from options.seed.
