@@ -14,23 +14,29 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector register
 constexpr std::size_t kHugePage = 2 << 20;
-constexpr std::size_t kBigBlock = 128 << 10;  // bytes; smaller blocks are malloc's business
+// Bytes from which on a block is recycled. Those below stay with malloc, which gives the end of its heap back to the system
+// whenever 128 KB there are free: with a few gradients of weights at that end, in every step.
+constexpr std::size_t kBigBlock = 16 << 10;
 
 std::size_t rounded(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 void* allocate(std::size_t bytes) { return ::operator new (bytes, std::align_val_t{kAlignment}); }
 void release(void* block) { ::operator delete (block, std::align_val_t{kAlignment}); }
 
-/// Asks for huge pages. A processor remembers the addresses of some hundred pages only; the kernels of layers/fast/ write to
+/// Asks for huge pages where they fit. A processor remembers the addresses of some hundred pages only; the kernels of layers/fast/ write to
 /// 36 places at once. Where the system has none to give, nothing happens.
 void* allocate_big(std::size_t bytes) {
+  if (bytes < kHugePage) return allocate(bytes);
   void* block = ::operator new (bytes, std::align_val_t{kHugePage});
 #ifdef MADV_HUGEPAGE
   madvise(block, bytes, MADV_HUGEPAGE);
 #endif
   return block;
 }
-void release_big(void* block) { ::operator delete (block, std::align_val_t{kHugePage}); }
+void release_big(void* block, std::size_t bytes) {
+  if (bytes < kHugePage) return release(block);
+  ::operator delete (block, std::align_val_t{kHugePage});
+}
 
 /// Hands out big blocks and keeps those that come back. It holds at most twice the bytes that were ever in use at one time,
 /// used and free together: enough for the next step to find everything, however sizes varied before.
@@ -78,7 +84,7 @@ class Pool {
 
   void release_oldest() noexcept {
     free_bytes_ -= free_.front().bytes;
-    release_big(free_.front().address);
+    release_big(free_.front().address, free_.front().bytes);
     free_.erase(free_.begin());
   }
 
