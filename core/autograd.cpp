@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "core/check.h"
+#include "core/parallel.h"
 
 namespace norma {
 namespace {
@@ -50,7 +51,11 @@ void Tensor::accumulate_grad(Tensor g) const {
   check(g.shape() == shape(), "accumulate_grad: a tensor ", shape(), " received a gradient ", g.shape());
   Tensor& sum = body().grad;
   if (sum.defined()) {
-    sum.rows() += std::as_const(g).rows();
+    Real* const out = sum.rows().data();
+    const Real* const in = g.rows().data();
+    parallel_blocks(sum.size(), kBlockNumbers, [=](Index first, Index n, Index) {
+      for (Index i = first; i < first + n; ++i) out[i] += in[i];
+    });
     return;
   }
   const bool sole_owner = g.body_.use_count() == 1 && g.body_->storage.use_count() == 1;

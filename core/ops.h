@@ -26,7 +26,7 @@ template <class F, class... Others>
 Tensor elementwise(const F& f, const Tensor& x, const Others&... others) {
   Tensor y = Tensor::empty(x.shape());
   const auto compute = [&f](Index size, Real* out, const auto*... in) {
-    parallel_blocks(size, 1 << 14, [=, &f](Index first, Index n, Index) {
+    parallel_blocks(size, kBlockNumbers, [=, &f](Index first, Index n, Index) {
       for (Index i = first; i < first + n; ++i) out[i] = f(in[i]...);
     });
   };

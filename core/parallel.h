@@ -18,6 +18,9 @@ namespace norma {
 /// Rows a block of per-pixel work has: small enough to stay in cache, large enough to be worth a thread's while.
 inline constexpr Index kBlockRows = 1024;
 
+/// Numbers a block of elementwise work has.
+inline constexpr Index kBlockNumbers = 1 << 14;
+
 inline Index blocks_of(Index count, Index block_size) { return (count + block_size - 1) / block_size; }
 
 /// Runs body(first, n, block) for the blocks [first, first + n) of [0, count), on any threads, in any order.

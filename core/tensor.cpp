@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/autograd.h"
+#include "core/ops.h"
 
 namespace norma {
 namespace {
@@ -134,9 +135,7 @@ Tensor Tensor::detach() const {
 }
 
 Tensor Tensor::clone() const {
-  Tensor t = empty(shape());
-  t.rows() = rows();
-  return t;
+  return elementwise([](Real value) { return value; }, *this);
 }
 
 }  // namespace norma
