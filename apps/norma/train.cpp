@@ -71,8 +71,7 @@ int train(const Options& line) {
     trained += result.seconds, waited += result.data_wait;
     if (interrupts.signal() != 0 && epoch + 1 < options.epochs) return run.stopped(interrupts.signal());
   }
-  fmt::print("\ndata wait {} of the training time\n",
-             percent_text(waited / trained));
+  fmt::print("\ndata wait {} of the training time\n", percent_text(waited / trained));
   run.finished();
   return kDone;
 }

@@ -17,8 +17,6 @@ namespace norma::fast {
 template <int mh, int mw>
 struct Tile {
   static constexpr int height = mh, width = mw, rows = mh + 2, columns = mw + 2, planes = rows * columns;
-  // of columns (from the left) and of rows (from the right)
-  static constexpr const auto &left = transforms<mh>, &right = transforms<mw>;
 };
 
 /// A batch of images stored N,H,W,C. Number is Real or const Real.
@@ -109,12 +107,12 @@ void transform_pixels(const Images<const Real>& x, const Grid<T>& grid, Index fi
 template <class T>
 void transform_input(const Images<const Real>& x, const Grid<T>& grid, Index first, Index count, Index padding,
                      const Real* zeros, Planes planes, Real* V) {
-  transform_pixels<T::left.BT, T::right.BT>(x, grid, first, count, padding, zeros, planes, V);
+  transform_pixels<kBT<T::height>, kBT<T::width>>(x, grid, first, count, padding, zeros, planes, V);
 }
 template <class T>
 void transform_gradient(const Images<const Real>& dy, const Grid<T>& grid, Index first, Index count, const Real* zeros,
                         Planes planes, Real* D) {
-  transform_pixels<T::left.A, T::right.A>(dy, grid, first, count, 0, zeros, planes, D);
+  transform_pixels<kA<T::height>, kA<T::width>>(dy, grid, first, count, 0, zeros, planes, D);
 }
 
 /// y = A^T M A. `nowhere` has room for a pixel.
@@ -125,7 +123,7 @@ void transform_output(const Real* M, Planes planes, const Grid<T>& grid, Index f
     const auto pixels = pixels_of<T::height, T::width>(y, grid, first + t, 0, nowhere);
     for_each_vector(y.channels, [&](Index o, const auto& load_vector, const auto& store_vector) {
       const Real* from = M + t * planes.row + o;
-      sandwich_transposed<T::left.A, T::right.A>(
+      sandwich_transposed<kA<T::height>, kA<T::width>>(
           [&](auto i, auto j)
               __attribute__((always_inline)) { return load_vector(from + (i * T::columns + j) * planes.plane); },
           [&](auto i, auto j, Vector v)

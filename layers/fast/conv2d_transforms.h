@@ -79,6 +79,12 @@ template <>
 inline constexpr Transforms<2> transforms<2> = transforms_from<2>({0, 1, -1});
 template <>
 inline constexpr Transforms<4> transforms<4> = transforms_from<4>({0, kRootHalf, -kRootHalf, kRootTwo, -kRootTwo});
+template <int m>
+inline constexpr auto kA = transforms<m>.A;
+template <int m>
+inline constexpr auto kG = transforms<m>.G;
+template <int m>
+inline constexpr auto kBT = transforms<m>.BT;
 
 // The points come as 0, +p, -p, +q, -q. So rows 2i-1 and 2i of A, G and B^T are equal in the even columns and differ in
 // sign in the odd ones, and half of their work is common: even + odd, even - odd.

@@ -42,7 +42,7 @@ Tensor transform_filters(Index inputs, Index outputs, const Filter& filter) {
     const Index width = std::min<Index>(kPanel, padded(outputs) - first), count = std::min<Index>(kLanes, outputs - o);
     for (Index c = 0; c < inputs; ++c) {
       Real* to = all + first * inputs + c * width + (o - first);
-      sandwich<T::left.G, T::right.G>(
+      sandwich<kG<T::height>, kG<T::width>>(
           [&](auto i, auto j) __attribute__((always_inline)) { return filter(i, j, c, o, count); },
           [&](auto i, auto j, Vector v)
               __attribute__((always_inline)) { store(to + (i * T::columns + j) * plane, v); });
@@ -118,7 +118,7 @@ void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor
   Real* filters = dweight.rows().data();
   parallel_blocks(outputs, 1, [&](Index o, Index, Index) {
     for_each_vector(inputs, [&](Index c, const auto& load_vector, const auto& store_vector) {
-      sandwich_transposed<T::left.G, T::right.G>(
+      sandwich_transposed<kG<T::height>, kG<T::width>>(
           [&](auto i, auto j) __attribute__((always_inline)) {
             const Real* first = sums + (i * T::columns + j) * of_task.plane + o * of_task.row + c;
             Vector sum = load_vector(first);
