@@ -23,8 +23,8 @@ std::size_t rounded(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlig
 void* allocate(std::size_t bytes) { return ::operator new (bytes, std::align_val_t{kAlignment}); }
 void release(void* block) { ::operator delete (block, std::align_val_t{kAlignment}); }
 
-/// Asks for huge pages where they fit. A processor remembers the addresses of some hundred pages only; the kernels of layers/fast/ write to
-/// 36 places at once. Where the system has none to give, nothing happens.
+/// Asks for huge pages where they fit. A processor remembers the addresses of some hundred pages only; the kernels of
+/// layers/fast/ write to 36 places at once. Where the system has none to give, nothing happens.
 void* allocate_big(std::size_t bytes) {
   if (bytes < kHugePage) return allocate(bytes);
   void* block = ::operator new (bytes, std::align_val_t{kHugePage});

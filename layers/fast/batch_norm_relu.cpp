@@ -1,5 +1,4 @@
-// z_i = max(y_i, 0),   y_i = gamma (x_i - mean) inv_std + beta        (forward and backward of y:
-// layers/batch_norm.cpp)
+// z_i = max(y_i, 0),   y_i = gamma (x_i - mean) inv_std + beta        (the derivation of y: layers/batch_norm.cpp)
 //
 // dz_i reaches y_i where y_i > 0 and is lost elsewhere. So with dy_i = dz_i where y_i > 0, else 0, everything is as
 // without a ReLU:

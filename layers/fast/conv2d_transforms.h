@@ -148,21 +148,21 @@ template <const auto& P, class In, class Out>
   });
 }
 
-/// Both transforms of a rows x columns matrix: of its columns, and then of the rows of what came out. in(i, j), out(i,
-/// j, number).
+/// Both transforms of a matrix: of its columns, and then of the rows of what came out.
+/// in(i, j) gives a number, out(i, j, number) takes one.
 template <int rows_out, int columns_in, class OfColumns, class OfRows, class In, class Out>
 [[gnu::always_inline]] inline void transform_both(const OfColumns& of_columns, const OfRows& of_rows, const In& in,
                                                   const Out& out) {
   Vector half[rows_out][columns_in];
   unroll<columns_in>([&](auto j) __attribute__((always_inline)) {
-    of_columns(
-        [&](auto i) __attribute__((always_inline)) { return in(i, j); }, [&](auto i, Vector v) __attribute__((
-                                                                             always_inline)) { half[i][j] = v; });
+    const auto from = [&](auto i) __attribute__((always_inline)) { return in(i, j); };
+    const auto to = [&](auto i, Vector v) __attribute__((always_inline)) { half[i][j] = v; };
+    of_columns(from, to);
   });
   unroll<rows_out>([&](auto i) __attribute__((always_inline)) {
-    of_rows(
-        [&](auto j) __attribute__((always_inline)) { return half[i][j]; }, [&](auto j, Vector v) __attribute__((
-                                                                               always_inline)) { out(i, j, v); });
+    const auto from = [&](auto j) __attribute__((always_inline)) { return half[i][j]; };
+    const auto to = [&](auto j, Vector v) __attribute__((always_inline)) { out(i, j, v); };
+    of_rows(from, to);
   });
 }
 
