@@ -43,15 +43,22 @@ Moments moments_of_rows(const ConstArrayView& x, Index first, Index n) {
   if (n == 0) return {0, DoubleRow::Zero(channels), DoubleRow::Zero(channels)};
   const DoubleRow origin = x.row(first).cast<double>();
   DoubleRow sum = DoubleRow::Zero(channels), sum_of_squares = DoubleRow::Zero(channels);
-  for (Index i = first + 1; i < first + n; ++i) {
-    const Real* row = x.row(i).data();
+  const double* from = origin.data();
+  double *sums = sum.data(), *squares = sum_of_squares.data();
+  in_fours(first + 1, n - 1, channels, [&](Index i, auto rows) {
+    const Real* numbers = x.row(i).data();
 #pragma omp simd
     for (Index c = 0; c < channels; ++c) {
-      const double d = static_cast<double>(row[c]) - origin[c];
-      sum[c] += d;
-      sum_of_squares[c] += d * d;
+      double of_channel = sums[c], of_squares = squares[c];
+      for (int r = 0; r < rows; ++r) {
+        const double d = static_cast<double>(numbers[r * channels + c]) - from[c];
+        of_channel += d;
+        of_squares += d * d;
+      }
+      sums[c] = of_channel;
+      squares[c] = of_squares;
     }
-  }
+  });
   const double count = static_cast<double>(n);
   const DoubleRow shift = sum / count;
   return {count, origin + shift, sum_of_squares - count * shift.square()};
@@ -61,9 +68,12 @@ Moments channel_moments(const Tensor& x) {
   check(x.rank() == 2 || x.rank() == 4, "channel_stats: x must be (N,C,H,W) or (N,C), got ", x.shape());
   const ConstArrayView in = x.pixels();
   std::vector<Moments> blocks(static_cast<std::size_t>(blocks_of(in.rows(), kBlockRows)));
-  parallel_blocks(in.rows(), kBlockRows, [&](Index first, Index n, Index block) {
-    blocks[static_cast<std::size_t>(block)] = moments_of_rows(in, first, n);
-  });
+  parallel_blocks(
+      in.rows(), kBlockRows,
+      [&](Index first, Index n, Index block) {
+        blocks[static_cast<std::size_t>(block)] = moments_of_rows(in, first, n);
+      },
+      Order::last_to_first);
   Moments all;
   for (const Moments& block : blocks) all.merge(block);
   return all;

@@ -35,6 +35,7 @@ Tensor max_pool_gradient(const Tensor& x, const Tensor& y, const Tensor& dy, Ind
           const Index q = corner + u * width + v;
           const Real* value = in.row(q).data();
           Real* share = out.row(q).data();
+#pragma omp simd
           for (Index c = 0; c < channels; ++c) {
             const bool here = (value[c] == top[c]) | (value[c] != value[c]);  // NaN is its own maximum
             share[c] = here ? rest[c] : Real{0};
@@ -63,6 +64,7 @@ Tensor max_pool2d(const Tensor& x, Index kernel) {
       for (Index u = 0; u < kernel; ++u)
         for (Index v = 0; v < kernel; ++v) {
           const Real* value = in.row(corner + u * width + v).data();
+#pragma omp simd
           for (Index c = 0; c < channels; ++c)  // NaN wins, as in PyTorch
             top[c] = (value[c] > top[c]) | (value[c] != value[c]) ? value[c] : top[c];
         }

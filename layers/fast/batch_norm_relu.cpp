@@ -64,16 +64,22 @@ ParameterGradients parameter_gradients(const Tensor& dz_tensor, const Tensor& x_
     const Constants k{of_x.mean.data(), gamma_inv_std.data(), of_x.beta.data()};
     DoubleRow part = DoubleRow::Zero(2 * channels);
     double *sum_dy = part.data(), *sum_dy_distance = sum_dy + channels;
-    for (Index i = first; i < first + n; ++i) {
-      const Real *dz_row = dz.row(i).data(), *x_row = x.row(i).data();
-      fetch_ahead(dz_row, channels);
+    in_fours(first, n, channels, [&](Index i, auto rows) {
+      const Real *dz_rows = dz.row(i).data(), *x_rows = x.row(i).data();
+      fetch_ahead(dz_rows, rows * channels);
 #pragma omp simd
       for (Index c = 0; c < channels; ++c) {
-        const double dy = k.dy(dz_row[c], x_row[c], c);
-        sum_dy[c] += dy;
-        sum_dy_distance[c] += dy * (x_row[c] - k.mean[c]);
+        double sum = sum_dy[c], sum_distance = sum_dy_distance[c];
+        for (int r = 0; r < rows; ++r) {
+          const Index at = r * channels + c;
+          const double dy = k.dy(dz_rows[at], x_rows[at], c);
+          sum += dy;
+          sum_distance += dy * (x_rows[at] - k.mean[c]);
+        }
+        sum_dy[c] = sum;
+        sum_dy_distance[c] = sum_distance;
       }
-    }
+    });
     return part;
   });
   return {sums.head(channels), sums.tail(channels) * of_x.inv_std};

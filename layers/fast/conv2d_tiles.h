@@ -86,7 +86,7 @@ void for_each_vector(Index channels, const Visit& visit) {
 }
 
 /// out = P d Q^T of the pixels d of `count` tiles from tile `first` on, which begin `offset` above and left of their
-/// outputs.
+/// outputs. Processors foresee rows of addresses, not squares: what the next tile has and this one has not is asked for.
 template <const auto& P, const auto& Q, class T>
 void transform_pixels(const Images<const Real>& x, const Grid<T>& grid, Index first, Index count, Index offset,
                       const Real* zeros, Planes planes, Real* out) {
@@ -96,7 +96,11 @@ void transform_pixels(const Images<const Real>& x, const Grid<T>& grid, Index fi
     for_each_vector(x.channels, [&](Index c, const auto& load_vector, const auto& store_vector) {
       Real* to = out + t * planes.row + c;
       sandwich<P, Q>(
-          [&](auto i, auto j) __attribute__((always_inline)) { return load_vector(pixels[i * columns + j] + c); },
+          [&](auto i, auto j) __attribute__((always_inline)) {
+            const Real* from = pixels[i * columns + j] + c;
+            if constexpr (j >= columns - T::width) __builtin_prefetch(from + T::width * x.channels);
+            return load_vector(from);
+          },
           [&](auto i, auto j, Vector v)
               __attribute__((always_inline)) { store_vector(to + (i * T::columns + j) * planes.plane, v); });
     });
@@ -124,8 +128,11 @@ void transform_output(const Real* M, Planes planes, const Grid<T>& grid, Index f
     for_each_vector(y.channels, [&](Index o, const auto& load_vector, const auto& store_vector) {
       const Real* from = M + t * planes.row + o;
       sandwich_transposed<kA<T::height>, kA<T::width>>(
-          [&](auto i, auto j)
-              __attribute__((always_inline)) { return load_vector(from + (i * T::columns + j) * planes.plane); },
+          [&](auto i, auto j) __attribute__((always_inline)) {
+            const Real* number = from + (i * T::columns + j) * planes.plane;
+            __builtin_prefetch(number + planes.row);
+            return load_vector(number);
+          },
           [&](auto i, auto j, Vector v)
               __attribute__((always_inline)) { store_vector(pixels[i * T::width + j] + o, v); });
     });

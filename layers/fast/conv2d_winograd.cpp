@@ -6,8 +6,8 @@
 //
 // Backward. dx is the convolution of dy with the turned filters, padded by 2 - padding. For the weights,
 //   dU[plane][o, c] = sum over tiles of D[plane][tile, o] V[plane][tile, c],   D = A dY A^T,   dweight = G^T dU G
-// where a fixed number of tasks adds up dU over tiles of its own (Note [Same bits on any thread count],
-// core/parallel.h).
+// where a fixed number of tasks does so with tiles of its own, and their dweight are added up (Note [Same bits on any
+// thread count], core/parallel.h).
 //
 // Which tile. The larger, the fewer products, and the larger the rounding errors: those of 4x4 outputs are like those
 // of a direct sum of some hundred terms. Sums that are shorter are exact enough to notice, and take tiles of 4x2 or
@@ -23,11 +23,11 @@ namespace {
 
 /// Tiles whose V and M fill about half of a core's second-level cache, a multiple of every kTileRows.
 Index tiles_per_group(Index planes, Index channels) {
-  const Index fitting = (768 << 10) / (planes * channels * static_cast<Index>(sizeof(Real)));
+  const Index fitting = (384 << 10) / (planes * channels * static_cast<Index>(sizeof(Real)));
   return std::clamp<Index>(fitting / 24 * 24, 24, 72);
 }
-constexpr Index kTilesOfGradient = 72;  // dU is read and written once a group: larger groups than forward's
-constexpr Index kPartialSums = (40 << 20) / static_cast<Index>(sizeof(Real));  // all tasks' dU together
+constexpr Index kTasks = 16,
+                kTilesOfGradient = 48;  // dU is read and written once a group: larger groups than forward's
 
 /// U = G g G^T for every pair of channels, as panels: for each plane, for each kPanel outputs (or the kLanes that
 /// remain), a row for each input. filter(i, j, c, o, count) gives the filter's number at row i, column j for input c
@@ -53,8 +53,8 @@ Tensor transform_filters(Index inputs, Index outputs, const Filter& filter) {
 
 /// y from x and transformed filters, a group of tiles at a time.
 template <class T>
-void convolve(const Tensor& x, const Tensor& U, Index padding, Tensor& y) {
-  const Index inputs = x.dim(1), outputs = y.dim(1), terms_per_sum = inputs < 200 ? 16 : 32;
+void convolve(const Tensor& x, const Tensor& U, Index padding, Index terms_per_sum, Tensor& y) {
+  const Index inputs = x.dim(1), outputs = y.dim(1);
   const Grid<T> grid(y);
   const Images in_images = images_of(x);
   const Images out_images = images_of(y);
@@ -75,24 +75,48 @@ void convolve(const Tensor& x, const Tensor& U, Index padding, Tensor& y) {
   });
 }
 
-/// The tasks' shares of dU.
+/// dweight = G^T dU G for every pair of channels.
 template <class T>
-Tensor partial_sums(const Tensor& x, const Tensor& dy, Index padding, Planes of_task) {
+void filters_of(const Real* dU, Planes planes, Index inputs, Index outputs, Real* dweight) {
+  for (Index o = 0; o < outputs; ++o)
+    for_each_vector(inputs, [&](Index c, const auto& load_vector, const auto& store_vector) {
+      const Real* from = dU + o * planes.row + c;
+      Real* to = dweight + o * 9 * inputs + c;
+      sandwich_transposed<kG<T::height>, kG<T::width>>(
+          [&](auto i, auto j)
+              __attribute__((always_inline)) { return load_vector(from + (i * T::columns + j) * planes.plane); },
+          [&](auto i, auto j, Vector v) __attribute__((always_inline)) { store_vector(to + (i * 3 + j) * inputs, v); });
+    });
+}
+
+/// total = the sum of the rows of `shares`.
+void add_up(const Tensor& shares, Tensor& total) {
+  const ConstArrayView all = shares.rows();
+  ArrayView sum = total.rows();
+  parallel_blocks(total.size(), kBlockNumbers, [&](Index first, Index n, Index) {
+    ArrayView part(sum.data() + first, 1, n);
+    part = all.row(0).segment(first, n);
+    for (Index task = 1; task < all.rows(); ++task) part += all.row(task).segment(first, n);
+  });
+}
+
+/// A task adds up dU over its tiles and makes its share of dweight of it, which has a quarter of dU's numbers.
+template <class T>
+void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor& dweight) {
   const Index inputs = x.dim(1), outputs = dy.dim(1);
   const Grid<T> grid(dy);
   const Images in_images = images_of(x), out_images = images_of(dy);
-  const Index groups = blocks_of(grid.count, kTilesOfGradient);
-  const Index tasks = std::min(groups, std::clamp<Index>(kPartialSums / (T::planes * of_task.plane), 4, 16));
-  const Planes in(kTilesOfGradient, inputs), out(kTilesOfGradient, outputs);
+  const Index groups = blocks_of(grid.count, kTilesOfGradient), tasks = std::min(groups, kTasks);
+  const Planes in(kTilesOfGradient, inputs), out(kTilesOfGradient, outputs), pairs(outputs, inputs);
   const Tensor zeros({std::max(inputs, outputs)});
   const Real* outside = zeros.rows().data();
-  const Shape of_threads{omp_get_max_threads(), T::planes * (in.plane + out.plane)};
+  const Shape of_threads{omp_get_max_threads(), T::planes * (in.plane + out.plane + pairs.plane)};
   // Lanes behind the last channel are multiplied too, and must be numbers.
   Tensor scratch = inputs % kLanes == 0 ? Tensor::empty(of_threads) : Tensor(of_threads);
-  Tensor partial = Tensor::empty({tasks, T::planes * of_task.plane});
+  Tensor shares = Tensor::empty({tasks, dweight.size()});
   parallel_blocks(tasks, 1, [&](Index task, Index, Index) {
     Real* V = scratch.rows().row(omp_get_thread_num()).data();
-    Real *D = V + T::planes * in.plane, *dU = partial.rows().row(task).data();
+    Real *D = V + T::planes * in.plane, *dU = D + T::planes * out.plane;
     const Index begin = task * groups / tasks, end = (task + 1) * groups / tasks;
     for (Index group = begin; group < end; ++group) {
       const Index first = group * kTilesOfGradient, count = std::min(kTilesOfGradient, grid.count - first);
@@ -101,34 +125,12 @@ Tensor partial_sums(const Tensor& x, const Tensor& dy, Index padding, Planes of_
       for (Index p = 0; p < T::planes; ++p)
         for (Index c = 0; c < inputs; c += kPanel)
           multiply_panel(outputs, {D + p * out.plane, 1, out.row}, V + p * in.plane + c, in.row,
-                         std::min<Index>(kPanel, padded(inputs) - c), count, count, dU + p * of_task.plane + c,
-                         of_task.row, group > begin);
+                         std::min<Index>(kPanel, padded(inputs) - c), count, count, dU + p * pairs.plane + c, pairs.row,
+                         group > begin);
     }
+    filters_of<T>(dU, pairs, inputs, outputs, shares.rows().row(task).data());
   });
-  return partial;
-}
-
-template <class T>
-void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor& dweight) {
-  const Index inputs = x.dim(1), outputs = dy.dim(1);
-  const Planes of_task(outputs, inputs);
-  const Tensor partial = partial_sums<T>(x, dy, padding, of_task);
-  const Real* sums = partial.rows().data();
-  const Index tasks = partial.dim(0), task_size = partial.dim(1);
-  Real* filters = dweight.rows().data();
-  parallel_blocks(outputs, 1, [&](Index o, Index, Index) {
-    for_each_vector(inputs, [&](Index c, const auto& load_vector, const auto& store_vector) {
-      sandwich_transposed<kG<T::height>, kG<T::width>>(
-          [&](auto i, auto j) __attribute__((always_inline)) {
-            const Real* first = sums + (i * T::columns + j) * of_task.plane + o * of_task.row + c;
-            Vector sum = load_vector(first);
-            for (Index task = 1; task < tasks; ++task) sum += load_vector(first + task * task_size);
-            return sum;
-          },
-          [&](auto i, auto j, Vector v)
-              __attribute__((always_inline)) { store_vector(filters + ((o * 3 + i) * 3 + j) * inputs + c, v); });
-    });
-  });
+  add_up(shares, dweight);
 }
 
 /// How many of the 9 numbers under a window lie inside the image, on average over the h x w outputs.
@@ -165,7 +167,7 @@ void forward(const Tensor& x, const Tensor& weight, Index /*stride*/, Index padd
   const double terms = inside(x.shape(), y.shape(), padding) * static_cast<double>(inputs);
   choose_tile(outputs < 24 ? terms / 2 : terms, y.shape(), [&](auto tile) {
     using T = decltype(tile);
-    convolve<T>(x, transform_filters<T>(inputs, outputs, filter), padding, y);
+    convolve<T>(x, transform_filters<T>(inputs, outputs, filter), padding, 32, y);
   });
 }
 
@@ -179,7 +181,7 @@ void input_gradient(const Tensor& dy, const Tensor& weight, Index /*stride*/, In
   const double terms = inside(dy.shape(), dx.shape(), 2 - padding) / 9 * 2 * static_cast<double>(inputs);
   choose_tile(terms, dx.shape(), [&](auto tile) {
     using T = decltype(tile);
-    convolve<T>(dy, transform_filters<T>(inputs, outputs, turned), 2 - padding, dx);
+    convolve<T>(dy, transform_filters<T>(inputs, outputs, turned), 2 - padding, inputs < 200 ? 16 : 32, dx);
   });
 }
 
