@@ -24,7 +24,8 @@ struct Strided {
   Index row, column;
 };
 
-/// out (R x V vectors, rows `out_row` apart) = a b, or out += a b. The rows of b are b_row apart.
+/// out (R x V vectors, rows `out_row` apart) = a b, or out += a b. The rows of b are b_row apart; those behind them are
+/// wanted next, and asked for.
 template <int R, int V>
 void multiply_tile(const Strided& a, const Real* b, Index b_row, Index depth, Real* out, Index out_row, bool add) {
   Vector sum[R][V] = {};
@@ -32,7 +33,10 @@ void multiply_tile(const Strided& a, const Real* b, Index b_row, Index depth, Re
   unroll<R>([&](auto r) { a_row[r] = a.data + r * a.row; });
   for (Index k = 0; k < depth; ++k, b += b_row) {
     Vector factor[V];
-    unroll<V>([&](auto v) __attribute__((always_inline)) { factor[v] = load(b + v * kLanes); });
+    unroll<V>([&](auto v) __attribute__((always_inline)) {
+      factor[v] = load(b + v * kLanes);
+      __builtin_prefetch(b + depth * b_row + v * kLanes);
+    });
     unroll<R>([&](auto r) __attribute__((always_inline)) {
       const Real number = a_row[r][k * a.column];
       unroll<V>([&](auto v) __attribute__((always_inline)) { sum[r][v] += number * factor[v]; });

@@ -21,13 +21,14 @@
 namespace norma::fast {
 namespace {
 
-/// Tiles whose V and M fill about half of a core's second-level cache, a multiple of every kTileRows.
+/// Tiles whose V and M leave room for U in a core's second-level cache, a multiple of every kTileRows.
 Index tiles_per_group(Index planes, Index channels) {
   const Index fitting = (384 << 10) / (planes * channels * static_cast<Index>(sizeof(Real)));
   return std::clamp<Index>(fitting / 24 * 24, 24, 72);
 }
-constexpr Index kTasks = 16,
-                kTilesOfGradient = 48;  // dU is read and written once a group: larger groups than forward's
+/// For the weights' gradient: with every group dU is read and written, and where it is large, that takes longest.
+Index tiles_per_group_of_gradient(Index inputs, Index outputs) { return inputs * outputs > (128 * 128) ? 96 : 48; }
+constexpr Index kTasks = 16;
 
 /// U = G g G^T for every pair of channels, as panels: for each plane, for each kPanel outputs (or the kLanes that
 /// remain), a row for each input. filter(i, j, c, o, count) gives the filter's number at row i, column j for input c
@@ -106,8 +107,9 @@ void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor
   const Index inputs = x.dim(1), outputs = dy.dim(1);
   const Grid<T> grid(dy);
   const Images in_images = images_of(x), out_images = images_of(dy);
-  const Index groups = blocks_of(grid.count, kTilesOfGradient), tasks = std::min(groups, kTasks);
-  const Planes in(kTilesOfGradient, inputs), out(kTilesOfGradient, outputs), pairs(outputs, inputs);
+  const Index group_size = tiles_per_group_of_gradient(inputs, outputs);
+  const Index groups = blocks_of(grid.count, group_size), tasks = std::min(groups, kTasks);
+  const Planes in(group_size, inputs), out(group_size, outputs), pairs(outputs, inputs);
   const Tensor zeros({std::max(inputs, outputs)});
   const Real* outside = zeros.rows().data();
   const Shape of_threads{omp_get_max_threads(), T::planes * (in.plane + out.plane + pairs.plane)};
@@ -119,7 +121,7 @@ void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor
     Real *D = V + T::planes * in.plane, *dU = D + T::planes * out.plane;
     const Index begin = task * groups / tasks, end = (task + 1) * groups / tasks;
     for (Index group = begin; group < end; ++group) {
-      const Index first = group * kTilesOfGradient, count = std::min(kTilesOfGradient, grid.count - first);
+      const Index first = group * group_size, count = std::min(group_size, grid.count - first);
       transform_input(in_images, grid, first, count, padding, outside, in, V);
       transform_gradient(out_images, grid, first, count, outside, out, D);
       for (Index p = 0; p < T::planes; ++p)
@@ -144,15 +146,18 @@ double inside(const Shape& in, const Shape& out, Index padding) {
   return pairs(in[2], out[2]) * pairs(in[3], out[3]);
 }
 
-/// Calls run with the largest tile whose errors sums of so many terms hide, and which the images fill.
+/// Calls run with the largest tile whose errors sums of so many terms hide, and which the images fill. Where most windows
+/// lie at the border, many hold fewer terms than the average.
 template <class Run>
 void choose_tile(double terms, const Shape& y, const Run& run) {
-  if (terms >= 200 && std::max(y[2], y[3]) > 2)
-    run(Tile<4, 4>{});
-  else if (terms >= 48 && y[2] > 2)
+  const Index side = std::min(y[2], y[3]);
+  if (side <= 4) terms *= 0.7;
+  if (side < 3 || terms < 52)
+    run(Tile<2, 2>{});
+  else if (terms < 210)
     run(Tile<4, 2>{});
   else
-    run(Tile<2, 2>{});
+    run(Tile<4, 4>{});
 }
 
 void forward(const Tensor& x, const Tensor& weight, Index /*stride*/, Index padding, Tensor& y) {
@@ -165,9 +170,9 @@ void forward(const Tensor& x, const Tensor& weight, Index /*stride*/, Index padd
   };
   // With few filters, Eigen adds up the definition's sums in several parts, which is more exact.
   const double terms = inside(x.shape(), y.shape(), padding) * static_cast<double>(inputs);
-  choose_tile(outputs < 24 ? terms / 2 : terms, y.shape(), [&](auto tile) {
+  choose_tile(outputs < 32 ? std::min(terms / 3, 200.0) : terms, y.shape(), [&](auto tile) {
     using T = decltype(tile);
-    convolve<T>(x, transform_filters<T>(inputs, outputs, filter), padding, 32, y);
+    convolve<T>(x, transform_filters<T>(inputs, outputs, filter), padding, inputs < 32 ? 16 : 32, y);
   });
 }
 
@@ -187,7 +192,7 @@ void input_gradient(const Tensor& dy, const Tensor& weight, Index /*stride*/, In
 
 void weight_gradient(const Tensor& x, const Tensor& dy, Index /*stride*/, Index padding, Tensor& dweight) {
   const double terms = inside(x.shape(), dy.shape(), padding) / 9 * static_cast<double>(dy.pixels().rows());
-  choose_tile(terms, dy.shape(), [&](auto tile) {
+  choose_tile(dy.dim(1) < 32 ? terms / 2 : terms, dy.shape(), [&](auto tile) {
     using T = decltype(tile);
     weight_gradient_by<T>(x, dy, padding, dweight);
   });
