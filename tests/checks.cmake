@@ -20,6 +20,11 @@ add_test(NAME source.without_fast COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/without_fa
   ${CMAKE_CURRENT_BINARY_DIR}/without_fast)
 set_tests_properties(source.without_fast PROPERTIES LABELS source TIMEOUT 900)
 
+add_test(NAME source.avx2 COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/avx2.sh ${PROJECT_SOURCE_DIR}
+  ${CMAKE_CURRENT_BINARY_DIR}/avx2)
+set_tests_properties(source.avx2 PROPERTIES LABELS source TIMEOUT 900 SKIP_RETURN_CODE 77
+  ENVIRONMENT "OMP_WAIT_POLICY=passive")
+
 # mutants.py itself takes minutes; this only keeps its list in step with the code it mutates.
 find_program(NORMA_PYTHON python3)
 if(NORMA_PYTHON)

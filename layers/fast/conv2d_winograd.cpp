@@ -172,7 +172,7 @@ void forward(const Tensor& x, const Tensor& weight, Index /*stride*/, Index padd
   const double terms = inside(x.shape(), y.shape(), padding) * static_cast<double>(inputs);
   choose_tile(outputs < 32 ? std::min(terms / 3, 200.0) : terms, y.shape(), [&](auto tile) {
     using T = decltype(tile);
-    convolve<T>(x, transform_filters<T>(inputs, outputs, filter), padding, inputs < 32 ? 16 : 32, y);
+    convolve<T>(x, transform_filters<T>(inputs, outputs, filter), padding, inputs < 48 ? 16 : 32, y);
   });
 }
 
@@ -192,7 +192,7 @@ void input_gradient(const Tensor& dy, const Tensor& weight, Index /*stride*/, In
 
 void weight_gradient(const Tensor& x, const Tensor& dy, Index /*stride*/, Index padding, Tensor& dweight) {
   const double terms = inside(x.shape(), dy.shape(), padding) / 9 * static_cast<double>(dy.pixels().rows());
-  choose_tile(dy.dim(1) < 32 ? terms / 2 : terms, dy.shape(), [&](auto tile) {
+  choose_tile(dy.dim(1) < 16 ? std::min(terms / 2, 200.0) : terms, dy.shape(), [&](auto tile) {
     using T = decltype(tile);
     weight_gradient_by<T>(x, dy, padding, dweight);
   });
