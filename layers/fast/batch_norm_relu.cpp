@@ -35,25 +35,28 @@ void fetch_ahead(const Real* dz, Index channels) {
   for (Index c = 0; c < channels; c += kLine) __builtin_prefetch(dz + 1024 + c);
 }
 
-Tensor normalise(const Tensor& x_tensor, const ChannelConstants& of_x) {
-  Tensor z_tensor = Tensor::empty(x_tensor.shape());
+/// The tensor that row(constants, channels, i, row i of x, row i of it) writes.
+template <class Row>
+Tensor row_by_row(const Tensor& x_tensor, const ChannelConstants& of_x, const Row& row) {
+  Tensor out_tensor = Tensor::empty(x_tensor.shape());
   const ConstArrayView x = x_tensor.pixels();
-  ArrayView z = z_tensor.pixels();
+  ArrayView out = out_tensor.pixels();
   const DoubleRow gamma_inv_std = of_x.gamma * of_x.inv_std;
   parallel_rows(x.rows(), [&](Index first, Index n) {
     const Constants k{of_x.mean.data(), gamma_inv_std.data(), of_x.beta.data()};
-    const Index channels = x.cols();
-    for (Index i = first; i < first + n; ++i) {
-      const Real* x_row = x.row(i).data();
-      Real* z_row = z.row(i).data();
+    for (Index i = first; i < first + n; ++i) row(k, x.cols(), i, x.row(i).data(), out.row(i).data());
+  });
+  return out_tensor;
+}
+
+Tensor normalise(const Tensor& x, const ChannelConstants& of_x) {
+  return row_by_row(x, of_x, [](const Constants& k, Index channels, Index, const Real* x_row, Real* z_row) {
 #pragma omp simd
-      for (Index c = 0; c < channels; ++c) {
-        const Real y = k.y(x_row[c], c);
-        z_row[c] = y < 0 ? Real{0} : y;
-      }
+    for (Index c = 0; c < channels; ++c) {
+      const Real y = k.y(x_row[c], c);
+      z_row[c] = y < 0 ? Real{0} : y;
     }
   });
-  return z_tensor;
 }
 
 ParameterGradients parameter_gradients(const Tensor& dz_tensor, const Tensor& x_tensor, const ChannelConstants& of_x) {
@@ -85,29 +88,20 @@ ParameterGradients parameter_gradients(const Tensor& dz_tensor, const Tensor& x_
   return {sums.head(channels), sums.tail(channels) * of_x.inv_std};
 }
 
-Tensor input_gradient(const Tensor& dz_tensor, const Tensor& x_tensor, const ChannelConstants& of_x,
+Tensor input_gradient(const Tensor& dz_tensor, const Tensor& x, const ChannelConstants& of_x,
                       const ParameterGradients& sums, double of_batch) {
-  const ConstArrayView dz = dz_tensor.pixels(), x = x_tensor.pixels();
-  const DoubleRow gamma_inv_std = of_x.gamma * of_x.inv_std, mean_dy = of_batch * sums.dbeta,
-                  x_hat_slope = of_batch * sums.dgamma * of_x.inv_std;
-  Tensor dx_tensor = Tensor::empty(x_tensor.shape());
-  ArrayView dx = dx_tensor.pixels();
-  parallel_rows(x.rows(), [&](Index first, Index n) {
-    const Constants k{of_x.mean.data(), gamma_inv_std.data(), of_x.beta.data()};
+  const ConstArrayView dz = dz_tensor.pixels();
+  const DoubleRow mean_dy = of_batch * sums.dbeta, x_hat_slope = of_batch * sums.dgamma * of_x.inv_std;
+  return row_by_row(x, of_x, [&](const Constants& k, Index channels, Index i, const Real* x_row, Real* dx_row) {
     const double *mean_slope = mean_dy.data(), *stretch = x_hat_slope.data();
-    const Index channels = x.cols();
-    for (Index i = first; i < first + n; ++i) {
-      const Real *dz_row = dz.row(i).data(), *x_row = x.row(i).data();
-      fetch_ahead(dz_row, channels);
-      Real* dx_row = dx.row(i).data();
+    const Real* dz_row = dz.row(i).data();
+    fetch_ahead(dz_row, channels);
 #pragma omp simd
-      for (Index c = 0; c < channels; ++c) {
-        const double undone = mean_slope[c] + (x_row[c] - k.mean[c]) * stretch[c];
-        dx_row[c] = static_cast<Real>(k.gamma_inv_std[c] * (k.dy(dz_row[c], x_row[c], c) - undone));
-      }
+    for (Index c = 0; c < channels; ++c) {
+      const double undone = mean_slope[c] + (x_row[c] - k.mean[c]) * stretch[c];
+      dx_row[c] = static_cast<Real>(k.gamma_inv_std[c] * (k.dy(dz_row[c], x_row[c], c) - undone));
     }
   });
-  return dx_tensor;
 }
 
 }  // namespace

@@ -10,8 +10,12 @@
 // with its length, and this way the length is that of two short ones.
 #pragma once
 
+#include <omp.h>
+
 #include <algorithm>
 
+#include "core/parallel.h"
+#include "core/tensor.h"
 #include "layers/fast/simd.h"
 
 namespace norma::fast {
@@ -61,7 +65,7 @@ void multiply_rows(Index rows, const Strided& a, const Real* b, Index b_row, Ind
 }
 
 /// How many numbers whole vectors of so many columns hold.
-constexpr Index padded(Index columns) { return (columns + kLanes - 1) / kLanes * kLanes; }
+inline Index padded(Index columns) { return blocks_of(columns, kLanes) * kLanes; }
 
 /// out = a b, or out += a b, for one panel of b: `width` columns, kPanel or kLanes. Sums are taken terms_per_sum at a
 /// time.
@@ -82,6 +86,27 @@ inline void multiply_panels(Index rows, const Strided& a, const Real* b, Index c
     const Index width = std::min<Index>(kPanel, padded(columns) - first);
     multiply_panel(rows, a, b + first * depth, width, width, depth, terms_per_sum, out + first, out_row, add);
   }
+}
+
+/// Where a thread writes what no other shall see: its row of `scratch`.
+inline Real* row_of_thread(Tensor& scratch) { return scratch.rows().row(omp_get_thread_num()).data(); }
+
+/// total = the sum of the shares of a fixed number of tasks: add_share(begin, end, scratch, share) writes what the part
+/// [begin, end) of [0, count) adds to it, and `scratch` has a row for each thread. Note [Same bits on any thread
+/// count], core/parallel.h.
+template <class AddShare>
+void add_up(Index count, Tensor& scratch, Tensor& total, const AddShare& add_share) {
+  const Index tasks = std::min<Index>(count, 16);
+  Tensor shares = Tensor::empty({tasks, total.size()});
+  ArrayView all = shares.rows();
+  parallel_blocks(tasks, 1, [&](Index task, Index, Index) {
+    add_share(task * count / tasks, (task + 1) * count / tasks, row_of_thread(scratch), all.row(task).data());
+  });
+  parallel_blocks(total.size(), kBlockNumbers, [&](Index first, Index n, Index) {
+    ArrayView part(total.rows().data() + first, 1, n);
+    part = all.row(0).segment(first, n);
+    for (Index task = 1; task < tasks; ++task) part += all.row(task).segment(first, n);
+  });
 }
 
 }  // namespace norma::fast

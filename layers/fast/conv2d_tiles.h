@@ -32,22 +32,18 @@ inline Images<Real> images_of(Tensor& x) { return {x.pixels().data(), x.dim(2), 
 /// The tiles of a batch of outputs: numbered image by image, row by row. Those at the border may stand out.
 template <class T>
 struct Grid {
-  Index rows, columns, count;
-  explicit Grid(const Tensor& y)
-      : rows(blocks_of(y.dim(2), T::height)),
-        columns(blocks_of(y.dim(3), T::width)),
-        count(y.dim(0) * rows * columns) {}
+  const Tensor& y;
+  Index rows = blocks_of(y.dim(2), T::height), columns = blocks_of(y.dim(3), T::width);
+  Index count = y.dim(0) * rows * columns;
 };
 
 /// Pointers to the channels of rows x columns pixels, row by row: those whose corner lies `offset` pixels above and
 /// left of a tile's.
 template <int rows, int columns, class T, class Number>
-std::array<Number*, static_cast<std::size_t>(rows) * columns> pixels_of(const Images<Number>& images,
-                                                                        const Grid<T>& grid, Index tile, Index offset,
-                                                                        Number* outside) {
+auto pixels_of(const Images<Number>& images, const Grid<T>& grid, Index tile, Index offset, Number* outside) {
   const Index of_image = tile % (grid.rows * grid.columns), image = tile / (grid.rows * grid.columns);
   const Index top = of_image / grid.columns * T::height - offset, left = of_image % grid.columns * T::width - offset;
-  std::array<Number*, static_cast<std::size_t>(rows) * columns> pixels;
+  std::array<Number*, std::size_t{rows} * columns> pixels;
   for (int i = 0; i < rows; ++i) {
     const bool row_inside = top + i >= 0 && top + i < images.h;
     Number* row = images.data + ((image * images.h + top + i) * images.w + left) * images.channels;
@@ -76,23 +72,22 @@ void for_each_vector(Index channels, const Visit& visit) {
         [channels](Real* to, Vector v) { store_some(to, v, channels); });
     return;
   }
-  const auto visit_whole = [&](Index c) __attribute__((always_inline)) {
+  for (Index c = 0; c < channels; c += kLanes)
     visit(
-        c, [](const Real* from) { return load(from); }, [](Real* to, Vector v) { store(to, v); });
-  };
-  Index c = 0;
-  for (; c + kLanes <= channels; c += kLanes) visit_whole(c);
-  if (c < channels) visit_whole(channels - kLanes);
+        std::min(c, channels - kLanes), [](const Real* from) { return load(from); },
+        [](Real* to, Vector v) { store(to, v); });
 }
 
 /// out = P d Q^T of the pixels d of `count` tiles from tile `first` on, which begin `offset` above and left of their
-/// outputs. Processors foresee rows of addresses, not squares: what the next tile has and this one has not is asked for.
+/// outputs: V = B^T d B of the inputs, D = A dY A^T of the gradients of the outputs. Processors foresee rows of
+/// addresses, not squares: what the next tile has and this one has not is asked for.
 template <const auto& P, const auto& Q, class T>
 void transform_pixels(const Images<const Real>& x, const Grid<T>& grid, Index first, Index count, Index offset,
-                      const Real* zeros, Planes planes, Real* out) {
-  constexpr int rows = static_cast<int>(P[0].size()), columns = static_cast<int>(Q[0].size());
+                      const Tensor& zeros, Planes planes, Real* out) {
+  constexpr int rows = P[0].size(), columns = Q[0].size();
+  const Real* outside = zeros.rows().data();
   for (Index t = 0; t < count; ++t) {
-    const auto pixels = pixels_of<rows, columns>(x, grid, first + t, offset, zeros);
+    const auto pixels = pixels_of<rows, columns>(x, grid, first + t, offset, outside);
     for_each_vector(x.channels, [&](Index c, const auto& load_vector, const auto& store_vector) {
       Real* to = out + t * planes.row + c;
       sandwich<P, Q>(
@@ -107,18 +102,6 @@ void transform_pixels(const Images<const Real>& x, const Grid<T>& grid, Index fi
   }
 }
 
-/// V = B^T d B of the inputs, D = A dY A^T of the gradients of the outputs.
-template <class T>
-void transform_input(const Images<const Real>& x, const Grid<T>& grid, Index first, Index count, Index padding,
-                     const Real* zeros, Planes planes, Real* V) {
-  transform_pixels<kBT<T::height>, kBT<T::width>>(x, grid, first, count, padding, zeros, planes, V);
-}
-template <class T>
-void transform_gradient(const Images<const Real>& dy, const Grid<T>& grid, Index first, Index count, const Real* zeros,
-                        Planes planes, Real* D) {
-  transform_pixels<kA<T::height>, kA<T::width>>(dy, grid, first, count, 0, zeros, planes, D);
-}
-
 /// y = A^T M A. `nowhere` has room for a pixel.
 template <class T>
 void transform_output(const Real* M, Planes planes, const Grid<T>& grid, Index first, Index count, Real* nowhere,
@@ -127,7 +110,7 @@ void transform_output(const Real* M, Planes planes, const Grid<T>& grid, Index f
     const auto pixels = pixels_of<T::height, T::width>(y, grid, first + t, 0, nowhere);
     for_each_vector(y.channels, [&](Index o, const auto& load_vector, const auto& store_vector) {
       const Real* from = M + t * planes.row + o;
-      sandwich_transposed<kA<T::height>, kA<T::width>>(
+      sandwich<kA<T::height>, kA<T::width>, kTransposed>(
           [&](auto i, auto j) __attribute__((always_inline)) {
             const Real* number = from + (i * T::columns + j) * planes.plane;
             __builtin_prefetch(number + planes.row);

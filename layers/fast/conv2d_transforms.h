@@ -38,98 +38,85 @@ namespace norma::fast {
 template <int Rows, int Columns>
 using Matrix = std::array<std::array<double, Columns>, Rows>;
 
-/// A (n x m), G (n x 3) and B^T (n x n) for tiles of m x m outputs, n = m + 2.
+/// A (n x m), G (n x 3) and B^T (n x n) for tiles of m x m outputs, n = m + 2, from m + 1 points and infinity.
 template <int m>
 struct Transforms {
-  static constexpr int n = m + 2;
-  Matrix<n, m> A{};
-  Matrix<n, 3> G{};
-  Matrix<n, n> BT{};
-};
+  Matrix<m + 2, m> A{};
+  Matrix<m + 2, 3> G{};
+  Matrix<m + 2, m + 2> BT{};
 
-/// The transforms that belong to m + 1 points and infinity.
-template <int m>
-constexpr Transforms<m> transforms_from(const std::array<double, m + 1>& points) {
-  Transforms<m> t;
-  for (int i = 0; i <= m; ++i) {
-    double N = 1;
-    std::array<double, m + 2> L{1};  // coefficients, beginning as the polynomial 1
-    for (int j = 0; j <= m; ++j) {
-      if (j == i) continue;
-      N *= points[i] - points[j];
-      for (int k = m + 1; k >= 0; --k) L[k] = (k > 0 ? L[k - 1] : 0) - points[j] * L[k];  // L *= x - p_j
+  constexpr explicit Transforms(const std::array<double, m + 1>& points) {
+    for (int i = 0; i <= m; ++i) {
+      double N = 1;
+      std::array<double, m + 2> L{1};  // coefficients, beginning as the polynomial 1
+      for (int j = 0; j <= m; ++j) {
+        if (j == i) continue;
+        N *= points[i] - points[j];
+        for (int k = m + 1; k >= 0; --k) L[k] = (k > 0 ? L[k - 1] : 0) - points[j] * L[k];  // L *= x - p_j
+      }
+      double power = 1;
+      for (int k = 0; k < m || k < 3; ++k, power *= points[i]) {
+        if (k < m) A[i][k] = power;
+        if (k < 3) G[i][k] = power / N;
+      }
+      BT[i] = L;
+      if (i == 0)  // infinity's row: L_0 (x - p_0) is the product over all points
+        for (int k = 0; k <= m + 1; ++k) BT[m + 1][k] = (k > 0 ? L[k - 1] : 0) - points[0] * L[k];
     }
-    double power = 1;
-    for (int k = 0; k < m || k < 3; ++k, power *= points[i]) {
-      if (k < m) t.A[i][k] = power;
-      if (k < 3) t.G[i][k] = power / N;
-    }
-    t.BT[i] = L;
-    if (i == 0)  // infinity's row: L_0 (x - p_0) is the product over all points
-      for (int k = 0; k <= m + 1; ++k) t.BT[m + 1][k] = (k > 0 ? L[k - 1] : 0) - points[0] * L[k];
+    A[m + 1][m - 1] = G[m + 1][2] = 1;
   }
-  t.A[m + 1][m - 1] = t.G[m + 1][2] = 1;
-  return t;
-}
+};
 
 inline constexpr double kRootHalf = 0.70710678118654752440, kRootTwo = 1.41421356237309504880;
 template <int m>
-inline constexpr Transforms<m> transforms = {};
+inline constexpr std::array<double, m + 1> kPoints{0, 1, -1};
 template <>
-inline constexpr Transforms<2> transforms<2> = transforms_from<2>({0, 1, -1});
-template <>
-inline constexpr Transforms<4> transforms<4> = transforms_from<4>({0, kRootHalf, -kRootHalf, kRootTwo, -kRootTwo});
+inline constexpr std::array<double, 5> kPoints<4>{0, kRootHalf, -kRootHalf, kRootTwo, -kRootTwo};
 template <int m>
-inline constexpr auto kA = transforms<m>.A;
+inline constexpr auto kA = Transforms<m>(kPoints<m>).A;
 template <int m>
-inline constexpr auto kG = transforms<m>.G;
+inline constexpr auto kG = Transforms<m>(kPoints<m>).G;
 template <int m>
-inline constexpr auto kBT = transforms<m>.BT;
+inline constexpr auto kBT = Transforms<m>(kPoints<m>).BT;
 
 // The points come as 0, +p, -p, +q, -q. So rows 2i-1 and 2i of A, G and B^T are equal in the even columns and differ in
 // sign in the odd ones, and half of their work is common: even + odd, even - odd.
 
-enum class Terms { even, odd, all };
-
-/// sum over k of P[row][k] in(k), k of the given kind.
-template <const auto& P, int row, Terms terms, class In>
+/// sum of P[row][k] in(k) over k = begin, begin + step, ...
+template <const auto& P, int row, int begin, int step, class In>
 [[gnu::always_inline]] inline Vector dot_row(const In& in) {
-  constexpr int columns = static_cast<int>(P[0].size());
-  constexpr auto is_term = [](int k) {
-    const double factor = P[row][static_cast<std::size_t>(k)];  // rounding leaves 1e-17 where the coefficient is 0
-    return (terms == Terms::all || (k % 2 == 1) == (terms == Terms::odd)) && (factor > 1e-12 || factor < -1e-12);
-  };
-  constexpr int first = [is_term] {
-    int k = 0;
-    while (k < columns && !is_term(k)) ++k;
-    return k;
-  }();
-  Vector sum = in(std::integral_constant<int, first>{}) * static_cast<Real>(P[row][first]);
-  unroll<columns>([&](auto k) __attribute__((always_inline)) {
-    if constexpr (k > first && is_term(k)) sum += in(k) * static_cast<Real>(P[row][k]);
-  });
-  return sum;
+  // Rounding leaves 1e-17 where the coefficient is 0.
+  constexpr auto counts = [](int k) { return P[row][k] > 1e-12 || P[row][k] < -1e-12; };
+  if constexpr (!counts(begin)) {
+    return dot_row<P, row, begin + step, step>(in);
+  } else {
+    Vector sum = in(std::integral_constant<int, begin>{}) * static_cast<Real>(P[row][begin]);
+    unroll<P[0].size()>([&](auto k) __attribute__((always_inline)) {
+      if constexpr (k > begin && (k - begin) % step == 0 && counts(k)) sum += in(k) * static_cast<Real>(P[row][k]);
+    });
+    return sum;
+  }
 }
 
 /// out(i, (P v)_i) for a column v given by in(k).
-template <const auto& P, class In, class Out>
-[[gnu::always_inline]] inline void multiply(const In& in, const Out& out) {
-  constexpr int rows = static_cast<int>(P.size());
-  out(std::integral_constant<int, 0>{}, dot_row<P, 0, Terms::all>(in));
+template <const auto& P, bool transposed, class In, class Out>
+requires(!transposed) [[gnu::always_inline]] inline void multiply(const In& in, const Out& out) {
+  constexpr int rows = P.size();
+  out(std::integral_constant<int, 0>{}, dot_row<P, 0, 0, 1>(in));
   unroll<rows / 2 - 1>([&](auto pair) __attribute__((always_inline)) {
     constexpr int row = 2 * pair + 1;
-    const Vector even = dot_row<P, row, Terms::even>(in), odd = dot_row<P, row, Terms::odd>(in);
+    const Vector even = dot_row<P, row, 0, 2>(in), odd = dot_row<P, row, 1, 2>(in);
     out(std::integral_constant<int, row>{}, even + odd);
     out(std::integral_constant<int, row + 1>{}, even - odd);
   });
-  out(std::integral_constant<int, rows - 1>{}, dot_row<P, rows - 1, Terms::all>(in));
+  out(std::integral_constant<int, rows - 1>{}, dot_row<P, rows - 1, 0, 1>(in));
 }
 
 /// out(k, (P^T v)_k) for a column v given by in(i), P = A or G. The pairs of rows are now pairs of columns: their sums
 /// and differences are common.
-template <const auto& P, class In, class Out>
-[[gnu::always_inline]] inline void multiply_transposed(const In& in, const Out& out) {
-  constexpr int rows = static_cast<int>(P.size()), columns = static_cast<int>(P[0].size()), pairs = rows / 2 - 1;
+template <const auto& P, bool transposed, class In, class Out>
+requires transposed [[gnu::always_inline]] inline void multiply(const In& in, const Out& out) {
+  constexpr int rows = P.size(), columns = P[0].size(), pairs = rows / 2 - 1;
   Vector sum[pairs], difference[pairs];
   unroll<pairs>([&](auto i) __attribute__((always_inline)) {
     const Vector plus = in(std::integral_constant<int, 2 * i + 1>{}),
@@ -166,20 +153,14 @@ template <int rows_out, int columns_in, class OfColumns, class OfRows, class In,
   });
 }
 
-/// P in Q^T.
-template <const auto& P, const auto& Q, class In, class Out>
+/// P in Q^T, or P^T in Q.
+template <const auto& P, const auto& Q, bool transposed = false, class In, class Out>
 [[gnu::always_inline]] inline void sandwich(const In& in, const Out& out) {
-  transform_both<static_cast<int>(P.size()), static_cast<int>(Q[0].size())>(
-      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply<P>(from, to); },
-      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply<Q>(from, to); }, in, out);
-}
-/// P^T in Q.
-template <const auto& P, const auto& Q, class In, class Out>
-[[gnu::always_inline]] inline void sandwich_transposed(const In& in, const Out& out) {
-  transform_both<static_cast<int>(P[0].size()), static_cast<int>(Q.size())>(
-      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply_transposed<P>(from, to); },
-      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply_transposed<Q>(from, to); }, in,
+  transform_both<transposed ? P[0].size() : P.size(), transposed ? Q.size() : Q[0].size()>(
+      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply<P, transposed>(from, to); },
+      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply<Q, transposed>(from, to); }, in,
       out);
 }
+inline constexpr bool kTransposed = true;
 
 }  // namespace norma::fast

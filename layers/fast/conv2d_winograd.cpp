@@ -6,29 +6,16 @@
 //
 // Backward. dx is the convolution of dy with the turned filters, padded by 2 - padding. For the weights,
 //   dU[plane][o, c] = sum over tiles of D[plane][tile, o] V[plane][tile, c],   D = A dY A^T,   dweight = G^T dU G
-// where a fixed number of tasks does so with tiles of its own, and their dweight are added up (Note [Same bits on any
-// thread count], core/parallel.h).
+// where a fixed number of tasks does so with tiles of its own, and their dweight are added up.
 //
 // Which tile. The larger, the fewer products, and the larger the rounding errors: those of 4x4 outputs are like those
 // of a direct sum of some hundred terms. Sums that are shorter are exact enough to notice, and take tiles of 4x2 or
 // 2x2.
-#include <omp.h>
-
 #include "layers/fast/conv2d_kernels.h"
-#include "layers/fast/conv2d_panels.h"
 #include "layers/fast/conv2d_tiles.h"
 
 namespace norma::fast {
 namespace {
-
-/// Tiles whose V and M leave room for U in a core's second-level cache, a multiple of every kTileRows.
-Index tiles_per_group(Index planes, Index channels) {
-  const Index fitting = (384 << 10) / (planes * channels * static_cast<Index>(sizeof(Real)));
-  return std::clamp<Index>(fitting / 24 * 24, 24, 72);
-}
-/// For the weights' gradient: with every group dU is read and written, and where it is large, that takes longest.
-Index tiles_per_group_of_gradient(Index inputs, Index outputs) { return inputs * outputs > (128 * 128) ? 96 : 48; }
-constexpr Index kTasks = 16;
 
 /// U = G g G^T for every pair of channels, as panels: for each plane, for each kPanel outputs (or the kLanes that
 /// remain), a row for each input. filter(i, j, c, o, count) gives the filter's number at row i, column j for input c
@@ -56,23 +43,20 @@ Tensor transform_filters(Index inputs, Index outputs, const Filter& filter) {
 template <class T>
 void convolve(const Tensor& x, const Tensor& U, Index padding, Index terms_per_sum, Tensor& y) {
   const Index inputs = x.dim(1), outputs = y.dim(1);
-  const Grid<T> grid(y);
-  const Images in_images = images_of(x);
-  const Images out_images = images_of(y);
-  const Index group = tiles_per_group(T::planes, inputs + outputs);
+  // Tiles whose V and M leave room for U in a core's second-level cache, a multiple of every kTileRows.
+  const Index fitting = (384 << 10) / (T::planes * (inputs + outputs) * static_cast<Index>(sizeof(Real)));
+  const Index group = std::clamp<Index>(fitting / 24 * 24, 24, 72);
+  const Grid<T> grid{y};
   const Planes in(group, inputs), out(group, outputs);
   const Tensor zeros({inputs});
-  const Real *filters = U.rows().data(), *outside = zeros.rows().data();
-  const Index filters_of_plane = U.dim(1);
   Tensor scratch = Tensor::empty({omp_get_max_threads(), T::planes * (in.plane + out.plane) + outputs});
   parallel_blocks(grid.count, group, [&](Index first, Index count, Index) {
-    Real* V = scratch.rows().row(omp_get_thread_num()).data();
-    Real *M = V + T::planes * in.plane, *nowhere = M + T::planes * out.plane;
-    transform_input(in_images, grid, first, count, padding, outside, in, V);
+    Real *V = row_of_thread(scratch), *M = V + T::planes * in.plane, *nowhere = M + T::planes * out.plane;
+    transform_pixels<kBT<T::height>, kBT<T::width>>(images_of(x), grid, first, count, padding, zeros, in, V);
     for (Index p = 0; p < T::planes; ++p)
-      multiply_panels(count, {V + p * in.plane, in.row, 1}, filters + p * filters_of_plane, outputs, inputs,
-                      terms_per_sum, M + p * out.plane, out.row, false);
-    transform_output(M, out, grid, first, count, nowhere, out_images);
+      multiply_panels(count, {V + p * in.plane, in.row, 1}, U.rows().row(p).data(), outputs, inputs, terms_per_sum,
+                      M + p * out.plane, out.row, false);
+    transform_output(M, out, grid, first, count, nowhere, images_of(y));
   });
 }
 
@@ -83,56 +67,39 @@ void filters_of(const Real* dU, Planes planes, Index inputs, Index outputs, Real
     for_each_vector(inputs, [&](Index c, const auto& load_vector, const auto& store_vector) {
       const Real* from = dU + o * planes.row + c;
       Real* to = dweight + o * 9 * inputs + c;
-      sandwich_transposed<kG<T::height>, kG<T::width>>(
+      sandwich<kG<T::height>, kG<T::width>, kTransposed>(
           [&](auto i, auto j)
               __attribute__((always_inline)) { return load_vector(from + (i * T::columns + j) * planes.plane); },
           [&](auto i, auto j, Vector v) __attribute__((always_inline)) { store_vector(to + (i * 3 + j) * inputs, v); });
     });
 }
 
-/// total = the sum of the rows of `shares`.
-void add_up(const Tensor& shares, Tensor& total) {
-  const ConstArrayView all = shares.rows();
-  ArrayView sum = total.rows();
-  parallel_blocks(total.size(), kBlockNumbers, [&](Index first, Index n, Index) {
-    ArrayView part(sum.data() + first, 1, n);
-    part = all.row(0).segment(first, n);
-    for (Index task = 1; task < all.rows(); ++task) part += all.row(task).segment(first, n);
-  });
-}
-
 /// A task adds up dU over its tiles and makes its share of dweight of it, which has a quarter of dU's numbers.
 template <class T>
 void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor& dweight) {
   const Index inputs = x.dim(1), outputs = dy.dim(1);
-  const Grid<T> grid(dy);
-  const Images in_images = images_of(x), out_images = images_of(dy);
-  const Index group_size = tiles_per_group_of_gradient(inputs, outputs);
-  const Index groups = blocks_of(grid.count, group_size), tasks = std::min(groups, kTasks);
+  // With every group dU is read and written, and where it is large, that takes longest.
+  const Index group_size = inputs * outputs > 128 * 128 ? 96 : 48;
+  const Grid<T> grid{dy};
   const Planes in(group_size, inputs), out(group_size, outputs), pairs(outputs, inputs);
   const Tensor zeros({std::max(inputs, outputs)});
-  const Real* outside = zeros.rows().data();
   const Shape of_threads{omp_get_max_threads(), T::planes * (in.plane + out.plane + pairs.plane)};
   // Lanes behind the last channel are multiplied too, and must be numbers.
   Tensor scratch = inputs % kLanes == 0 ? Tensor::empty(of_threads) : Tensor(of_threads);
-  Tensor shares = Tensor::empty({tasks, dweight.size()});
-  parallel_blocks(tasks, 1, [&](Index task, Index, Index) {
-    Real* V = scratch.rows().row(omp_get_thread_num()).data();
+  add_up(blocks_of(grid.count, group_size), scratch, dweight, [&](Index begin, Index end, Real* V, Real* share) {
     Real *D = V + T::planes * in.plane, *dU = D + T::planes * out.plane;
-    const Index begin = task * groups / tasks, end = (task + 1) * groups / tasks;
     for (Index group = begin; group < end; ++group) {
       const Index first = group * group_size, count = std::min(group_size, grid.count - first);
-      transform_input(in_images, grid, first, count, padding, outside, in, V);
-      transform_gradient(out_images, grid, first, count, outside, out, D);
+      transform_pixels<kBT<T::height>, kBT<T::width>>(images_of(x), grid, first, count, padding, zeros, in, V);
+      transform_pixels<kA<T::height>, kA<T::width>>(images_of(dy), grid, first, count, 0, zeros, out, D);
       for (Index p = 0; p < T::planes; ++p)
         for (Index c = 0; c < inputs; c += kPanel)
           multiply_panel(outputs, {D + p * out.plane, 1, out.row}, V + p * in.plane + c, in.row,
                          std::min<Index>(kPanel, padded(inputs) - c), count, count, dU + p * pairs.plane + c, pairs.row,
                          group > begin);
     }
-    filters_of<T>(dU, pairs, inputs, outputs, shares.rows().row(task).data());
+    filters_of<T>(dU, pairs, inputs, outputs, share);
   });
-  add_up(shares, dweight);
 }
 
 /// How many of the 9 numbers under a window lie inside the image, on average over the h x w outputs.
@@ -146,8 +113,8 @@ double inside(const Shape& in, const Shape& out, Index padding) {
   return pairs(in[2], out[2]) * pairs(in[3], out[3]);
 }
 
-/// Calls run with the largest tile whose errors sums of so many terms hide, and which the images fill. Where most windows
-/// lie at the border, many hold fewer terms than the average.
+/// Calls run with the largest tile whose errors sums of so many terms hide, and which the images fill. Where most
+/// windows lie at the border, many hold fewer terms than the average.
 template <class Run>
 void choose_tile(double terms, const Shape& y, const Run& run) {
   const Index side = std::min(y[2], y[3]);
@@ -170,8 +137,7 @@ void forward(const Tensor& x, const Tensor& weight, Index /*stride*/, Index padd
   };
   // With few filters, Eigen adds up the definition's sums in several parts, which is more exact.
   const double terms = inside(x.shape(), y.shape(), padding) * static_cast<double>(inputs);
-  choose_tile(outputs < 32 ? std::min(terms / 3, 200.0) : terms, y.shape(), [&](auto tile) {
-    using T = decltype(tile);
+  choose_tile(outputs < 32 ? std::min(terms / 3, 200.0) : terms, y.shape(), [&]<class T>(T) {
     convolve<T>(x, transform_filters<T>(inputs, outputs, filter), padding, inputs < 48 ? 16 : 32, y);
   });
 }
@@ -184,18 +150,15 @@ void input_gradient(const Tensor& dy, const Tensor& weight, Index /*stride*/, In
   };
   // The definition adds nine sums of `inputs` terms, which is about as exact as one of twice that length.
   const double terms = inside(dy.shape(), dx.shape(), 2 - padding) / 9 * 2 * static_cast<double>(inputs);
-  choose_tile(terms, dx.shape(), [&](auto tile) {
-    using T = decltype(tile);
+  choose_tile(terms, dx.shape(), [&]<class T>(T) {
     convolve<T>(dy, transform_filters<T>(inputs, outputs, turned), 2 - padding, inputs < 200 ? 16 : 32, dx);
   });
 }
 
 void weight_gradient(const Tensor& x, const Tensor& dy, Index /*stride*/, Index padding, Tensor& dweight) {
   const double terms = inside(x.shape(), dy.shape(), padding) / 9 * static_cast<double>(dy.pixels().rows());
-  choose_tile(dy.dim(1) < 16 ? std::min(terms / 2, 200.0) : terms, dy.shape(), [&](auto tile) {
-    using T = decltype(tile);
-    weight_gradient_by<T>(x, dy, padding, dweight);
-  });
+  choose_tile(dy.dim(1) < 16 ? std::min(terms / 2, 200.0) : terms, dy.shape(),
+              [&]<class T>(T) { weight_gradient_by<T>(x, dy, padding, dweight); });
 }
 
 }  // namespace
