@@ -7,7 +7,7 @@
 //
 // Note [There and back]
 //   A large tensor does not fit the cache, but a good part of it does. So sums run through the blocks from the last to
-//   the first: they begin with what was written last, and end where the pass behind them begins.
+//   the first: they begin with what was written last, and end where the next pass begins.
 #pragma once
 
 #include <omp.h>

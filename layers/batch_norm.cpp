@@ -106,6 +106,7 @@ Tensor input_gradient(const Tensor& dy_tensor, const Tensor& x_tensor, const Cha
   return dx_tensor;
 }
 
+/// With a ReLU behind the layer, those of fast/batch_norm_relu.cpp run instead, to the same bits.
 constexpr BatchNormKernels kDefinition{normalise, parameter_gradients, input_gradient};
 
 Tensor as_tensor(const DoubleRow& row) {

@@ -21,7 +21,7 @@ add_test(NAME source.without_fast COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/without_fa
 set_tests_properties(source.without_fast PROPERTIES LABELS source TIMEOUT 900)
 
 add_test(NAME source.avx2 COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/avx2.sh ${PROJECT_SOURCE_DIR}
-  ${CMAKE_CURRENT_BINARY_DIR}/avx2)
+  ${CMAKE_CURRENT_BINARY_DIR}/avx2 ${CMAKE_CXX_COMPILER})
 set_tests_properties(source.avx2 PROPERTIES LABELS source TIMEOUT 900 SKIP_RETURN_CODE 77
   ENVIRONMENT "OMP_WAIT_POLICY=passive")
 

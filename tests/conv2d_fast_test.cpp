@@ -152,9 +152,20 @@ TEST(FastConv2d, WinogradWorksForAnyNumberOfChannels) {
 }
 #endif
 
-// Winograd with each of its tiles, the direct way with one and more strides; several groups and tasks of each.
-const Case kLargeCases[] = {{20, 40, 18, 17, 36, 3, 1, 1}, {40, 9, 12, 12, 33, 3, 1, 2}, {3, 8, 2, 2, 8, 3, 1, 1},
-                            {20, 3, 18, 17, 24, 3, 1, 1},  {20, 24, 9, 11, 20, 3, 2, 1}, {20, 33, 9, 11, 20, 1, 2, 0}};
+// Winograd with each of its tiles, the direct way with one and more strides; several groups and tasks of each. With the
+// first case, a task of the weights' gradient has several groups, too.
+const Case kLargeCases[] = {{2, 9, 121, 119, 16, 3, 1, 1}, {20, 40, 18, 17, 36, 3, 1, 1}, {40, 9, 12, 12, 33, 3, 1, 2},
+                            {3, 8, 2, 2, 8, 3, 1, 1},      {20, 3, 18, 17, 24, 3, 1, 1},  {20, 24, 9, 11, 20, 3, 2, 1},
+                            {20, 33, 9, 11, 20, 1, 2, 0}};
+
+TEST(FastConv2d, IsTheDefinitionWhereTilesAreMany) {
+  const Case s = kLargeCases[0];
+  const Arguments a(s);
+  const std::vector<Tensor> fast = by(ConvMethod::automatic, s, a.x, a.weight, a.dy);
+  const std::vector<Tensor> definition = by(ConvMethod::reference, s, a.x, a.weight, a.dy);
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_LE(max_relative_difference(to_doubles(fast[i]), to_doubles(definition[i])), 1e-5) << i;
+}
 
 TEST(FastConv2d, HasTheSameBitsOnAnyThreadCount) {
   for (const Case& s : kLargeCases) {

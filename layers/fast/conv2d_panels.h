@@ -29,7 +29,7 @@ struct Strided {
 };
 
 /// out (R x V vectors, rows `out_row` apart) = a b, or out += a b. The rows of b are b_row apart; those behind them are
-/// wanted next, and asked for.
+/// asked for: multiply_panels wants them next.
 template <int R, int V>
 void multiply_tile(const Strided& a, const Real* b, Index b_row, Index depth, Real* out, Index out_row, bool add) {
   Vector sum[R][V] = {};

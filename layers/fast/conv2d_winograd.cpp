@@ -74,7 +74,7 @@ void filters_of(const Real* dU, Planes planes, Index inputs, Index outputs, Real
     });
 }
 
-/// A task adds up dU over its tiles and makes its share of dweight of it, which has a quarter of dU's numbers.
+/// A task adds up dU over its tiles and makes its share of dweight of it, which has fewer numbers: with 4x4, a quarter.
 template <class T>
 void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor& dweight) {
   const Index inputs = x.dim(1), outputs = dy.dim(1);
@@ -84,10 +84,11 @@ void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor
   const Planes in(group_size, inputs), out(group_size, outputs), pairs(outputs, inputs);
   const Tensor zeros({std::max(inputs, outputs)});
   const Shape of_threads{omp_get_max_threads(), T::planes * (in.plane + out.plane + pairs.plane)};
-  // Lanes behind the last channel are multiplied too, and must be numbers.
-  Tensor scratch = inputs % kLanes == 0 ? Tensor::empty(of_threads) : Tensor(of_threads);
+  Tensor scratch = Tensor::empty(of_threads);
   add_up(blocks_of(grid.count, group_size), scratch, dweight, [&](Index begin, Index end, Real* V, Real* share) {
     Real *D = V + T::planes * in.plane, *dU = D + T::planes * out.plane;
+    // Lanes behind the last channel are multiplied too; nobody reads what they give, but leftovers may make it slow.
+    if (inputs % kLanes != 0) std::fill_n(V, T::planes * in.plane, Real{0});
     for (Index group = begin; group < end; ++group) {
       const Index first = group * group_size, count = std::min(group_size, grid.count - first);
       transform_pixels<kBT<T::height>, kBT<T::width>>(images_of(x), grid, first, count, padding, zeros, in, V);
@@ -157,6 +158,7 @@ void input_gradient(const Tensor& dy, const Tensor& weight, Index /*stride*/, In
 
 void weight_gradient(const Tensor& x, const Tensor& dy, Index /*stride*/, Index padding, Tensor& dweight) {
   const double terms = inside(x.shape(), dy.shape(), padding) / 9 * static_cast<double>(dy.pixels().rows());
+  // With few filters, as in forward().
   choose_tile(dy.dim(1) < 16 ? std::min(terms / 2, 200.0) : terms, dy.shape(),
               [&]<class T>(T) { weight_gradient_by<T>(x, dy, padding, dweight); });
 }
