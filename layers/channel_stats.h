@@ -49,9 +49,9 @@ struct Moments {
 /// running = (1 - momentum) * running + momentum * value; at most the largest Real, which the variance of huge numbers exceeds.
 void update_average(Tensor& running, const DoubleRow& value, double momentum);
 
-/// Calls visit(first, count) for neighbouring rows in fours, then one by one; count is an integral_constant. Sums over rows stand in memory, and
-/// to load and store them takes longer than to add: this way they are once for four rows. Long rows come one by one: four
-/// of them are more sequences of addresses than a processor foresees.
+/// Calls visit(first, count) for neighbouring rows in fours, then one by one; count is an integral_constant. Sums over
+/// rows stand in memory, and to load and store them takes longer than to add: this way they are once for four rows. Long
+/// rows come one by one: four of them are more sequences of addresses than a processor foresees.
 template <class Visit>
 void in_fours(Index first, Index n, Index channels, const Visit& visit) {
   Index i = first;

@@ -115,7 +115,8 @@ double inside(const Shape& in, const Shape& out, Index padding) {
 }
 
 /// Calls run with the largest tile whose errors sums of so many terms hide, and which the images fill. Where most
-/// windows lie at the border, many hold fewer terms than the average.
+/// windows lie at the border, many hold fewer terms than the average. The bounds were found with random shapes; whoever
+/// passes at most 200 terms gets no 4x4.
 template <class Run>
 void choose_tile(double terms, const Shape& y, const Run& run) {
   const Index side = std::min(y[2], y[3]);
