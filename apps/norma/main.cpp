@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "apps/norma/data_verbs.h"
+#include "apps/norma/lab/lab.h"
 #include "apps/norma/options.h"
 #include "core/brief_waits.h"
 #include "core/check.h"
@@ -25,6 +26,7 @@ struct CommandLine {
   Options train_options, compare_options, modes_options, summary_options;
   UseOptions eval_options, predict_options;
   BenchOptions bench_options;
+  LabOptions lab_options;
   std::vector<double> learning_rates{0.02, 0.1, 0.5};
   std::vector<std::string> norms{"batch", "none"};
   std::string topic, file;
@@ -61,6 +63,9 @@ struct CommandLine {
     modes_options.epochs = 2;
     CLI::App& modes = verb("modes", "Train a network with batch norm, then show train() against eval()", modes_options);
     add_lr_option(modes, modes_options);
+
+    CLI::App& lab = *app.add_subcommand("lab", "Experiments on batch norm, each ending in a report with pictures");
+    add_lab_options(lab, lab_options, lab::lab_names());
 
     CLI::App& summary = *app.add_subcommand("summary", "Print a network layer by layer");
     add_model_options(summary, summary_options);
@@ -106,9 +111,10 @@ struct CommandLine {
   /// For command.txt and --resume: what was said, beside what it means.
   void note_words(int argc, char** argv) {
     for (int i = 0; i < argc; ++i) train_options.command += (i > 0 ? " " : "") + quoted(argv[i]);
-    compare_options.command = train_options.command;
-    for (const CLI::Option* option : app.get_subcommand("train")->get_options())
-      if (option->count() > 0) train_options.given.insert(option->get_single_name());
+    compare_options.command = lab_options.command = train_options.command;
+    for (auto& [verb, options] : {std::pair<const char*, Options*>{"train", &train_options}, {"lab", &lab_options}})
+      for (const CLI::Option* option : app.get_subcommand(verb)->get_options())
+        if (option->count() > 0) options->given.insert(option->get_single_name());
   }
 
   /// As a shell takes it for one word.
@@ -131,6 +137,7 @@ struct CommandLine {
     if (name == "inspect") return inspect(file, json);
     if (name == "data") return data.run();
     if (name == "bench") return bench(with_threads(bench_options));
+    if (name == "lab") return run_lab(with_threads(lab_options));
     return summary(summary_options);
   }
 
@@ -168,10 +175,11 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const bool no_verb = line.app.get_subcommands().empty();
     if (no_verb && dynamic_cast<const CLI::RequiredError*>(&error))
-      return fail("",
-                  "needs a verb: train, eval, predict, compare, modes, summary, bench, explain, inspect or data (see "
-                  "norma --help)",
-                  kUsage);
+      return fail(
+          "",
+          "needs a verb: train, eval, predict, compare, modes, lab, summary, bench, explain, inspect or data (see "
+          "norma --help)",
+          kUsage);
     const std::string verb = no_verb || !dynamic_cast<const CLI::RequiredError*>(&error) ? "" : line.chosen_verb();
     return fail(verb, std::string(error.what()) + " (see norma --help)", kUsage);
   }

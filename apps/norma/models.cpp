@@ -2,6 +2,7 @@
 
 #include "layers/batch_norm.h"
 #include "layers/conv2d.h"
+#include "layers/dropout.h"
 #include "layers/flatten.h"
 #include "layers/group_norm.h"
 #include "layers/init.h"
@@ -14,8 +15,6 @@
 namespace norma {
 namespace {
 
-constexpr Index kPool = -1;  // in a list of channels: a 2x2 max pooling
-
 /// Appends the norm of that name for images (1,C,H,W).
 void add_norm(Sequential& net, const std::string& name, const Shape& image) {
   constexpr Index kGroups = 8;
@@ -25,27 +24,34 @@ void add_norm(Sequential& net, const std::string& name, const Shape& image) {
   if (name == "group") net.add(GroupNorm(kGroups, image[1]));
 }
 
-/// For each number of channels a 3x3 convolution, a norm and ReLU; then the mean over the image and a linear classifier.
-Sequential convolutional(const std::vector<Index>& plan, const std::string& norm, Shape image, Index classes) {
+Sequential convolutional(const Blocks& blocks, Shape image, Index classes) {
+  using Dropped = Blocks::Dropout;
   Sequential net;
-  for (Index width : plan) {
+  for (std::size_t i = 0; i < blocks.widths.size(); ++i) {
+    const Index width = blocks.widths[i];
     if (width == kPool) {
       net.add(MaxPool2d(2));
       image = {1, image[1], image[2] / 2, image[3] / 2};
       continue;
     }
-    net.add(Conv2d(image[1], width, {.kernel_size = 3, .padding = 1, .bias = norm == "none"}));
+    net.add(Conv2d(image[1], width, {.kernel_size = 3, .padding = 1, .bias = blocks.norm == "none"}));
     image = {1, width, image[2], image[3]};
-    add_norm(net, norm, image);
-    net.add(ReLU());
+    if (blocks.relu_before_norm) net.add(ReLU());
+    if (blocks.dropout == Dropped::before_norm) net.add(Dropout(blocks.p));
+    add_norm(net, blocks.norm, image);
+    if (!blocks.relu_before_norm) net.add(ReLU());
+    const bool last = i + 1 == blocks.widths.size();
+    if (blocks.dropout == Dropped::behind_block || (last && blocks.dropout == Dropped::behind_last_block))
+      net.add(Dropout(blocks.p));
   }
   net.add(GlobalAvgPool()).add(Flatten()).add(Linear(image[1], classes));
   return net;
 }
 
 Sequential layers_of(const std::string& name, const std::string& norm, const Shape& images, Index classes) {
-  if (name == "cnn") return convolutional({32, 32, kPool, 64, 64, kPool, 128, 128, kPool, 256}, norm, images, classes);
-  if (name == "small") return convolutional({16, kPool, 32, kPool, 64, kPool, 64}, norm, images, classes);
+  if (name == "cnn")
+    return convolutional({{32, 32, kPool, 64, 64, kPool, 128, 128, kPool, 256}, norm}, images, classes);
+  if (name == "small") return convolutional({{16, kPool, 32, kPool, 64, kPool, 64}, norm}, images, classes);
   check(name == "linear", "model: '", name, "' is none of cnn, small, linear");
   return Sequential(Flatten(), Linear(images[1] * images[2] * images[3], classes));
 }
@@ -53,9 +59,11 @@ Sequential layers_of(const std::string& name, const std::string& norm, const Sha
 /// Convolutions as He et al. draw them, with biases 0; the classifier as PyTorch does. The k-th layer with weights has a
 /// stream of its own, so that a comparison begins with the same weights whatever stands between them.
 void draw_weights(const Sequential& net, std::uint64_t seed) {
-  std::uint64_t k = 0;
+  constexpr std::uint64_t kDropout = 1 << 20;  // no network has so many layers
+  std::uint64_t k = 0, dropouts = 0;
   for (const auto& [name, layer] : net.children()) {
     if (dynamic_cast<const Linear*>(layer.get())) layer->reset_parameters(Random({seed, k++}));
+    if (dynamic_cast<const Dropout*>(layer.get())) layer->reset_parameters(Random({seed, kDropout, dropouts++}));
     if (!dynamic_cast<const Conv2d*>(layer.get())) continue;
     std::vector<Tensor> own = layer->parameters();
     kaiming_normal(own[0], Random({seed, k++}));
@@ -73,6 +81,12 @@ const std::vector<std::string>& model_names() {
 const std::vector<std::string>& norm_names() {
   static const std::vector<std::string> names{"batch", "layer", "instance", "group", "none"};
   return names;
+}
+
+Sequential make_blocks(const Blocks& blocks, const Shape& images, Index classes, std::uint64_t seed) {
+  Sequential net = convolutional(blocks, images, classes);
+  draw_weights(net, seed);
+  return net;
 }
 
 Sequential make_model(const std::string& name, const std::string& norm, const Shape& images, Index classes,

@@ -23,6 +23,20 @@ const std::vector<std::string>& norm_names();
 Sequential make_model(const std::string& name, const std::string& norm, const Shape& images, Index classes,
                       std::uint64_t seed);
 
+constexpr Index kPool = -1;  // in a list of widths: a 2x2 max pooling
+
+/// Blocks of a 3x3 convolution, a norm and ReLU, one for each width; then the mean over the image and a linear classifier.
+struct Blocks {
+  std::vector<Index> widths;
+  std::string norm = "batch";
+  bool relu_before_norm = false;
+  enum class Dropout { none, before_norm, behind_block, behind_last_block } dropout = Dropout::none;
+  double p = 0.5;  // of dropout
+};
+
+/// The network that `blocks` describes, with parameters drawn from `seed` as make_model draws them.
+Sequential make_blocks(const Blocks& blocks, const Shape& images, Index classes, std::uint64_t seed);
+
 /// What --conv may be: "automatic" or "reference".
 const std::vector<std::string>& conv_names();
 /// Makes every convolution of a model compute by the method of that name.

@@ -78,7 +78,7 @@ void add(CLI::App& verb, const char* name, Value& value, const char* help, const
 
 }  // namespace
 
-void add_data_options(CLI::App& verb, Options& o, const std::string& otherwise) {
+void add_data_option(CLI::App& verb, Options& o, const std::string& otherwise) {
   verb.add_option(
           "--data", o.data,
           "Folder in CIFAR-10's binary format, folder with train/CLASS/*.png (or .jpg) and test/CLASS/*.png, or "
@@ -86,6 +86,10 @@ void add_data_options(CLI::App& verb, Options& o, const std::string& otherwise) 
               otherwise + "$NORMA_DATA, else datasets/cifar-10-batches-bin, else synthetic")
       ->check(not_empty())
       ->option_text("DIR|synthetic");
+}
+
+void add_data_options(CLI::App& verb, Options& o, const std::string& otherwise) {
+  add_data_option(verb, o, otherwise);
   add(verb, "--limit", o.limit, "Use only the first N training and the first N test images; 0 for all",
       whole_number(0));
 }
@@ -188,6 +192,22 @@ void add_use_options(CLI::App& verb, UseOptions& o) {
   };
   add_numbers("--mean", o.mean, "Of the training images' pixels, scaled to [0,1]", true);
   add_numbers("--deviation", o.deviation, "Their standard deviation", false);
+}
+
+void add_lab_options(CLI::App& verb, LabOptions& o, const std::vector<std::string>& names) {
+  verb.add_option("name", o.name, "What to find out")
+      ->check(one_of(names))
+      ->option_text(one_of(names).get_description());
+  add_data_option(verb, o);
+  add_out_option(verb, o);
+  add(verb, "--seed", o.seed, "Seed of weights and order; where several are needed, the first", whole_number(0));
+  add_threads_option(verb, o);
+  add(verb, "--scale", o.scale, "Length of the trainings: 1 takes some minutes, 3 three times as long",
+      finite_number(false));
+  verb.add_option("--resume", o.resume, "Go on with the lab in this folder: its finished jobs are kept")
+      ->check(not_empty())
+      ->excludes(verb.get_option("--out"))
+      ->option_text("RUN");
 }
 
 void add_bench_options(CLI::App& verb, BenchOptions& o) {

@@ -50,6 +50,11 @@ struct BenchOptions : Options {
   bool json = false;
 };
 
+struct LabOptions : Options {
+  std::string name;
+  double scale = 1;  // of the lengths of trainings
+};
+
 /// --data --limit. `otherwise` is what comes first where there is no --data: "that of the run, else ".
 void add_data_options(CLI::App& verb, Options& options, const std::string& otherwise = "");
 void add_image_size_option(CLI::App& verb, Index& size);                 // --image-size
@@ -68,6 +73,12 @@ void add_bench_options(CLI::App& verb, BenchOptions& options);  // --model --bat
 
 /// A whole number: decimal digits, the first of several not 0 (which CLI11 would take for octal).
 CLI::Validator whole_number(Index least, Index most = 1'000'000'000);
+
+/// --data alone.
+void add_data_option(CLI::App& verb, Options& options, const std::string& otherwise = "");
+
+/// [NAME] --data --out --seed --threads --scale --resume
+void add_lab_options(CLI::App& verb, LabOptions& options, const std::vector<std::string>& names);
 
 /// One of a list of names.
 CLI::Validator one_of(const std::vector<std::string>& names);
@@ -94,5 +105,6 @@ int predict(const UseOptions& options);
 int explain(const std::string& topic);
 int inspect(const std::string& file, bool json);
 int bench(const BenchOptions& options);
+int run_lab(const LabOptions& options);
 
 }  // namespace norma

@@ -1,0 +1,23 @@
+// Text in charts, where nobody but the browser knows how wide a letter is: widths are estimated, and generously.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace norma::chart {
+
+inline constexpr double kLetter = 13, kLine = 16;            // size of letters and distance of lines
+inline constexpr double kTitleLetter = 15, kTitleLine = 19;  // the same for titles, which are bold
+
+/// How wide the text is at most, in units, in letters of that size.
+double width_of(const std::string& text, double letter = kLetter);
+/// The text in lines of at most that width, broken at spaces, or within a word where it is wider than a line.
+std::vector<std::string> wrapped(const std::string& text, double width, double letter = kLetter);
+/// The text, or as much of its beginning as fits with "…" after it.
+std::string shortened(const std::string& text, double width);
+/// At most two decimals, none that are zero.
+std::string coordinate(double value);
+/// Scientific notation without fill: "1.5e-12".
+std::string scientific(double value, int decimals);
+
+}  // namespace norma::chart

@@ -1,0 +1,251 @@
+// norma lab: runs the jobs of an experiment, or of all, and keeps the run folder in step.
+//
+//   runs/lab-convergence-001/
+//     report.html     what was found: figures, tables, sentences         charts/*.svg   every figure by itself
+//     *.csv           the numbers behind every figure                    jobs.jsonl     the same, job by job (lab.h)
+//     config.json, env.json, command.txt, log.jsonl                      as those of every run
+#include "apps/norma/lab/lab.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <set>
+
+#include "apps/norma/chart.h"
+#include "apps/norma/interrupt.h"
+#include "apps/norma/lab/lab_config.h"
+#include "apps/norma/lab/progress_line.h"
+#include "apps/norma/lab/results.h"
+#include "apps/norma/run_folder.h"
+#include "data/atomic_file.h"
+
+namespace norma::lab {
+
+Index Setup::steps(Index full, Index least) const {
+  return std::max(least, static_cast<Index>(std::lround(static_cast<double>(full) * scale)));
+}
+
+ImageSet Setup::test_images(Index count) const {
+  return first_images(datasets.test, std::min(count, steps(count, 100)));
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct NamedJob {
+  const Experiment* experiment;
+  Job job;
+  std::string key;  // "convergence: batch norm, learning rate 0.1, seed 0"
+};
+
+std::vector<NamedJob> jobs_of(const std::vector<Experiment>& experiments, const Setup& setup) {
+  std::vector<NamedJob> all;
+  std::set<std::string> keys;
+  for (const Experiment& experiment : experiments)
+    for (Job& job : experiment.jobs(setup)) {
+      std::string key = experiment.name + ": " + job.name;
+      check(keys.insert(key).second, "lab: two jobs are called '", key, "'");
+      all.push_back({&experiment, std::move(job), std::move(key)});
+    }
+  return all;
+}
+
+/// Collects the rows of a job.
+class JobRecorder : public Recorder {
+ public:
+  JobRecorder(const Experiment& experiment, ProgressLine& line, const InterruptsNoted& interrupts)
+      : experiment_(experiment), line_(line), interrupts_(interrupts) {
+    for (const auto& [table, columns] : experiment.columns) rows_[table] = Json::array();
+  }
+
+  void row(const std::string& table, std::vector<Json> cells) override {
+    const auto columns = experiment_.columns.find(table);
+    check(columns != experiment_.columns.end() && columns->second.size() == cells.size(), "lab ", experiment_.name,
+          ": table '", table, "' has no rows of ", cells.size(), " cells");
+    for (Json& cell : cells)
+      if (cell.is_number_float() && !std::isfinite(cell.get<double>())) cell = nullptr;
+    rows_[table].push_back(std::move(cells));
+  }
+
+  void progress(double share) override {
+    if (interrupts_.signal() != 0) throw Stopped{};
+    line_.show(share);
+  }
+
+  const Json& rows() const { return rows_; }
+
+ private:
+  const Experiment& experiment_;
+  ProgressLine& line_;
+  const InterruptsNoted& interrupts_;
+  Json rows_ = Json::object();
+};
+
+/// A lab that is being run, in its folder.
+class Run {
+ public:
+  Run(const LabConfig& config, const DataSets& datasets)
+      : config_(config),
+        setup_{datasets, config.seed, config.scale},
+        experiments_(chosen(config.name)),
+        jobs_(jobs_of(experiments_, setup_)),
+        folder_(config.resumed ? fs::path(config.options.resume)
+                               : make_run_folder("lab-" + config.name, config.options)),
+        log_(folder_),
+        results_(folder_) {
+    if (!config.resumed) describe_run(folder_, config.options, to_json(config, datasets));
+    log_.add(config.resumed ? "resumed" : "started", {{"command", config.options.command}});
+  }
+
+  std::string folder() const { return folder_.string(); }
+  std::size_t jobs() const { return jobs_.size(); }
+
+  /// Runs what is missing; returns the signal that stopped it, 0 for none.
+  int run() {
+    const InterruptsNoted interrupts;
+    double left = 0;
+    for (const NamedJob& job : jobs_) left += results_.has(job.key) ? 0 : job.job.cost;
+    ProgressLine line(jobs_.size(), left);
+    for (const NamedJob& named : jobs_) {
+      if (results_.has(named.key)) {
+        line.skip();
+        continue;
+      }
+      line.begin(experiments_.size() > 1 ? named.key : named.job.name, named.job.cost);
+      JobRecorder recorder(*named.experiment, line, interrupts);
+      try {
+        recorder.progress(0);
+        named.job.run(recorder);
+      } catch (const Stopped&) {
+        line.wipe();
+        log_.add("stopped", {{"signal", interrupts.signal()}});
+        return interrupts.signal();
+      }
+      results_.add(named.key, recorder.rows());
+      write_report();
+      log_.add("job", {{"job", named.key}, {"seconds", line.end()}});
+    }
+    write_report();
+    log_.add("finished");
+    return 0;
+  }
+
+  /// What was found, on stdout.
+  void print_findings() const {
+    for (const Experiment& experiment : experiments_) {
+      Page unused("");
+      fmt::print("\n{}\n", experiment.title);
+      for (const std::string& sentence : experiment.report(tables(experiment), unused))
+        fmt::print("  - {}\n", sentence);
+    }
+  }
+
+ private:
+  const LabConfig& config_;
+  Setup setup_;
+  std::vector<Experiment> experiments_;
+  std::vector<NamedJob> jobs_;
+  fs::path folder_;
+  RunLog log_;
+  Results results_;
+
+  static std::vector<Experiment> chosen(const std::string& name) {
+    std::vector<Experiment> some;
+    for (const Experiment& e : experiments())
+      if (name == "all" || name == e.name) some.push_back(e);
+    return some;
+  }
+
+  Tables tables(const Experiment& experiment) const {
+    std::vector<std::string> keys;
+    for (const NamedJob& job : jobs_)
+      if (job.experiment->name == experiment.name) keys.push_back(job.key);
+    return results_.tables(experiment.columns, keys);
+  }
+
+  std::size_t finished() const {
+    std::size_t count = 0;
+    for (const NamedJob& job : jobs_) count += results_.has(job.key);
+    return count;
+  }
+
+  void write_report() const {
+    const bool several = experiments_.size() > 1;
+    Page page(several ? "The lab: what batch norm does" : experiments_[0].title);
+    page.paragraph(fmt::format("{}; seed {}, scale {:g}. {}", setup_.datasets.description, setup_.seed, setup_.scale,
+                               finished() < jobs_.size()
+                                   ? fmt::format("Not complete: {} of {} jobs.", finished(), jobs_.size())
+                                   : ""));
+    if (several) {
+      page.heading("What this run has shown");
+      for (const Experiment& experiment : experiments_) {
+        Page unused("");
+        const std::vector<std::string> found = experiment.report(tables(experiment), unused);
+        if (found.empty()) continue;
+        page.paragraph(experiment.title + ":");
+        page.list(found);
+      }
+    }
+    for (const Experiment& experiment : experiments_) {
+      const Tables measured = tables(experiment);
+      if (several) page.heading(experiment.title);
+      page.paragraph(experiment.question);
+      Page unused("");
+      if (!several) page.list(experiment.report(measured, unused));
+      experiment.report(measured, page);
+      for (const auto& [name, table] : measured)
+        write_file(folder_ / ((several ? experiment.name + "-" : "") + name + ".csv"), csv(table));
+    }
+    page.heading("How to run it again");
+    page.code(config_.options.command);
+    page.paragraph(
+        "The same command gives the same CSV files, bit for bit, on any number of threads. The numbers behind every "
+        "figure "
+        "lie beside this page; config.json and env.json tell the options, the version and the machine.");
+    write_file(folder_ / "report.html", page.html());
+    fs::create_directories(folder_ / "charts");
+    for (std::size_t i = 0; i < page.charts().size(); ++i)
+      write_file(folder_ / "charts" / fmt::format("{:02}.svg", i + 1), standalone(page.charts()[i]));
+  }
+};
+
+}  // namespace
+
+const std::vector<Experiment>& experiments() {
+  static const std::vector<Experiment> all{convergence(), lr_stress(), modes(), batch_size(), placement()};
+  return all;
+}
+
+std::vector<std::string> lab_names() {
+  std::vector<std::string> names;
+  for (const Experiment& experiment : experiments()) names.push_back(experiment.name);
+  names.push_back("all");
+  return names;
+}
+
+}  // namespace norma::lab
+
+namespace norma {
+
+int run_lab(const LabOptions& options) {
+  const lab::LabConfig config = lab::configured(options);
+  const DataSets datasets = open_datasets(config.data, 0, 32);
+  lab::check_same_data(config, datasets);
+  check(datasets.train.size() >= 1024 && datasets.test.size() >= 64, "lab: needs 1024 training and 64 test images, ",
+        datasets.description, " has ", datasets.train.size(), " and ", datasets.test.size());
+  lab::Run run(config, datasets);
+  fmt::print("data    {}\noutput  {}\n\n", datasets.description, run.folder());
+  std::fflush(stdout);
+  if (const int signal = run.run()) {
+    fmt::print(stderr, "norma lab: stopped; what is finished is in {}/report.html; go on with: norma lab --resume {}\n",
+               run.folder(), run.folder());
+    return kSignal + signal;
+  }
+  run.print_findings();
+  fmt::print("\nreport  {}/report.html\n", run.folder());
+  return kDone;
+}
+
+}  // namespace norma

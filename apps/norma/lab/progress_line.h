@@ -1,0 +1,39 @@
+// ProgressLine: which job of a lab runs, how far it is, how long the rest will take.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace norma::lab {
+
+/// On a terminal the line of the job that runs is redrawn in place. A job that is done leaves a line in any case.
+class ProgressLine {
+ public:
+  /// `cost` of all jobs that are to be run, in the unit of begin()'s.
+  ProgressLine(std::size_t jobs, double cost);
+  ~ProgressLine() { wipe(); }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  /// A job that was done before.
+  void skip() { ++number_; }
+  void begin(const std::string& name, double cost);
+  /// How much of the job is done, 0 to 1.
+  void show(double share);
+  /// Returns the seconds that the job took.
+  double end();
+  void wipe();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::size_t jobs_, number_ = 0;
+  double cost_, done_ = 0, of_job_ = 0;
+  std::string name_;
+  Clock::time_point start_, job_start_, last_;
+  bool on_terminal_, drawn_ = false;
+
+  /// What is left when so much cost is behind: "about 95 s left".
+  std::string left(double done) const;
+};
+
+}  // namespace norma::lab

@@ -1,0 +1,126 @@
+#include "apps/norma/lab/results.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <system_error>
+
+#include "core/check.h"
+#include "data/atomic_file.h"
+#include "data/files.h"
+
+namespace norma::lab {
+
+std::size_t Table::place(const std::string& column) const {
+  const auto found = std::find(columns.begin(), columns.end(), column);
+  check(found != columns.end(), "table: has no column '", column, "'");
+  return static_cast<std::size_t>(found - columns.begin());
+}
+
+Table Table::where(const std::string& column, const Json& value) const {
+  Table part{columns, {}};
+  const std::size_t at = place(column);
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(part.rows),
+               [&](const std::vector<Json>& row) { return row[at] == value; });
+  return part;
+}
+
+std::vector<double> Table::numbers(const std::string& column) const {
+  const std::size_t at = place(column);
+  std::vector<double> values;
+  for (const auto& row : rows) values.push_back(row[at].is_number() ? row[at].get<double>() : std::nan(""));
+  return values;
+}
+
+std::vector<std::string> Table::words(const std::string& column) const {
+  const std::size_t at = place(column);
+  std::vector<std::string> values;
+  for (const auto& row : rows) values.push_back(row[at].is_string() ? row[at].get<std::string>() : row[at].dump());
+  return values;
+}
+
+std::vector<Json> Table::distinct(const std::string& column) const {
+  const std::size_t at = place(column);
+  std::vector<Json> values;
+  for (const auto& row : rows)
+    if (std::find(values.begin(), values.end(), row[at]) == values.end()) values.push_back(row[at]);
+  return values;
+}
+
+namespace {
+
+constexpr std::uintmax_t kMaxResults = 1 << 28;  // bytes
+
+}  // namespace
+
+Results::Results(const std::filesystem::path& run) : file_(run / "jobs.jsonl") {
+  std::error_code ignored;
+  if (!std::filesystem::exists(file_, ignored)) return;
+  const std::string text = read_bytes(file_, kMaxResults);
+  const std::size_t whole = text.rfind('\n') + 1;  // 0 where there is none
+  for (std::size_t begin = 0; begin < whole;) {
+    const std::size_t end = text.find('\n', begin);
+    try {
+      const Json line = Json::parse(text.substr(begin, end - begin));
+      jobs_[line.at("job").get<std::string>()] = line.at("rows");
+    } catch (const Json::exception&) {
+      throw DataError(join(file_.string(), ": line ", jobs_.size() + 1, " is damaged"));
+    }
+    begin = end + 1;
+  }
+  if (whole < text.size()) write_file(file_, std::string_view(text).substr(0, whole));
+}
+
+void Results::add(const std::string& job, const Json& rows) {
+  const std::string line = one_line({{"job", job}, {"rows", rows}}) + "\n";
+  const int file = open(file_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  const bool written =
+      file >= 0 && write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && fsync(file) == 0;
+  const int reason = errno;
+  if (file >= 0) close(file);
+  if (!written) throw FileError(file_.string() + ": cannot be written: " + std::generic_category().message(reason));
+  jobs_[job] = rows;
+}
+
+Tables Results::tables(const std::map<std::string, std::vector<std::string>>& columns,
+                       const std::vector<std::string>& jobs) const {
+  Tables tables;
+  for (const auto& [name, of_table] : columns) tables[name].columns = of_table;
+  for (const std::string& job : jobs) {
+    const auto found = jobs_.find(job);
+    if (found == jobs_.end()) continue;
+    for (const auto& [name, rows] : found->second.items())
+      for (const Json& row : rows) tables.at(name).rows.push_back(row.get<std::vector<Json>>());
+  }
+  return tables;
+}
+
+namespace {
+
+std::string cell_text(const Json& cell) {
+  if (cell.is_null()) return "";
+  if (!cell.is_string()) return cell.dump();
+  const std::string text = cell;
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char letter : text) quoted += letter == '"' ? std::string("\"\"") : std::string(1, letter);
+  return quoted + "\"";
+}
+
+}  // namespace
+
+std::string csv(const Table& table) {
+  std::string text;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) text.append(i > 0 ? "," : "").append(table.columns[i]);
+  text += "\n";
+  for (const auto& row : table.rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) text.append(i > 0 ? "," : "").append(cell_text(row[i]));
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace norma::lab
