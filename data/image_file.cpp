@@ -92,9 +92,9 @@ Image read_image(const std::filesystem::path& path) {
   return decode_image(read_bytes(path, kMaxImageFile), path.string());
 }
 
-void write_png(const std::filesystem::path& path, const Image& image) {
+std::string png_bytes(const Image& image) {
   check(image.height > 0 && image.width > 0 && std::ssize(image.rgb) == image.height * image.width * 3,
-        "write_png: an image of ", image.height, "x", image.width, " does not have ", image.rgb.size(), " bytes");
+        "png_bytes: an image of ", image.height, "x", image.width, " does not have ", image.rgb.size(), " bytes");
   png_image png{};
   png.version = PNG_IMAGE_VERSION;
   png.width = static_cast<png_uint_32>(image.width);
@@ -103,8 +103,11 @@ void write_png(const std::filesystem::path& path, const Image& image) {
   png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
   std::string bytes(size, '\0');
   if (!png_image_write_to_memory(&png, bytes.data(), &size, 0, image.rgb.data(), 0, nullptr))
-    throw Error(join("write_png: ", png.message));
-  write_bytes(path, std::string_view(bytes).substr(0, size));
+    throw Error(join("png_bytes: ", png.message));
+  bytes.resize(size);
+  return bytes;
 }
+
+void write_png(const std::filesystem::path& path, const Image& image) { write_bytes(path, png_bytes(image)); }
 
 }  // namespace norma

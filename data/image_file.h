@@ -39,6 +39,9 @@ Image resize(const Image& image, Index height, Index width);
 /// squeezed. Throws as resize() does.
 Image square(const Image& image, Index size);
 
+/// The bytes of a PNG file.
+std::string png_bytes(const Image& image);
+
 /// Writes a PNG. Throws FileError if the file cannot be written.
 void write_png(const std::filesystem::path& path, const Image& image);
 

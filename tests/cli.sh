@@ -7,8 +7,8 @@ tolerated='^norma: warning: '  # about modes; any number of them
 quick=(--data synthetic --model small --limit 300 --epochs 2 --batch-size 64)
 
 # Usage: 2
-refuses 2 'needs a verb: train, eval, predict, compare, modes, lab, summary, bench, explain, inspect or data'
-refuses 2 'needs a verb: train, eval, predict, compare, modes, lab, summary, bench, explain, inspect or data' nonsense
+refuses 2 'needs a verb: train, eval, predict, compare, lr-find, modes, lab, summary, bench, explain, inspect or data'
+refuses 2 'needs a verb: train, eval, predict, compare, lr-find, modes, lab, summary, bench, explain, inspect or data' nonsense
 refuses 2 '--nonsense' train --nonsense
 refuses 2 "--batch-size: must be a whole number from 1 .*got '0'" train --batch-size 0
 refuses 2 "--batch-size: .*got '1.5'" train --batch-size 1.5

@@ -49,19 +49,19 @@ struct Bars {
 };
 
 struct BarChart {
-  std::string title;
-  std::vector<std::string> groups;
-  Axis y;
-  std::vector<Bars> sets;
+  std::string title = {};
+  std::vector<std::string> groups = {};
+  Axis y = {};
+  std::vector<Bars> sets = {};
 };
 
 /// cells[row][column], row 0 at the top: the larger, the darker; hover titles give the number. NaN is left empty.
 /// x_labels and y_labels name columns and rows; as many of them are written as fit.
 struct HeatMap {
-  std::string title;
-  std::string x_label, y_label, unit;
-  std::vector<std::string> x_labels, y_labels;
-  std::vector<std::vector<double>> cells;
+  std::string title = {};
+  std::string x_label = {}, y_label = {}, unit = {};
+  std::vector<std::string> x_labels = {}, y_labels = {};
+  std::vector<std::vector<double>> cells = {};
 };
 
 /// Each throws Error where vectors that must be in step are not.

@@ -26,6 +26,7 @@ struct CommandLine {
   Options train_options, compare_options, modes_options, summary_options;
   UseOptions eval_options, predict_options;
   BenchOptions bench_options;
+  LrFindOptions lr_find_options;
   LabOptions lab_options;
   std::vector<double> learning_rates{0.02, 0.1, 0.5};
   std::vector<std::string> norms{"batch", "none"};
@@ -58,6 +59,14 @@ struct CommandLine {
         ->option_text("X,Y,...  [0.02,0.1,0.5]");
     add_norms_option(compare, norms);
     add_out_option(compare, compare_options);
+
+    CLI::App& lr_find = *app.add_subcommand("lr-find", "Suggest a learning rate: train a little while it grows");
+    add_data_options(lr_find, lr_find_options);
+    add_image_size_option(lr_find, lr_find_options.image_size);
+    add_model_options(lr_find, lr_find_options);
+    add_norm_option(lr_find, lr_find_options);
+    add_lr_find_options(lr_find, lr_find_options);
+    add_out_option(lr_find, lr_find_options);
 
     modes_options.model = "small";
     modes_options.epochs = 2;
@@ -111,7 +120,7 @@ struct CommandLine {
   /// For command.txt and --resume: what was said, beside what it means.
   void note_words(int argc, char** argv) {
     for (int i = 0; i < argc; ++i) train_options.command += (i > 0 ? " " : "") + quoted(argv[i]);
-    compare_options.command = lab_options.command = train_options.command;
+    compare_options.command = lr_find_options.command = lab_options.command = train_options.command;
     for (auto& [verb, options] : {std::pair<const char*, Options*>{"train", &train_options}, {"lab", &lab_options}})
       for (const CLI::Option* option : app.get_subcommand(verb)->get_options())
         if (option->count() > 0) options->given.insert(option->get_single_name());
@@ -130,6 +139,7 @@ struct CommandLine {
     const std::string name = chosen_verb();
     if (name == "train") return train(with_threads(train_options));
     if (name == "compare") return compare(with_threads(compare_options), learning_rates, norms);
+    if (name == "lr-find") return lr_find(with_threads(lr_find_options));
     if (name == "modes") return modes(with_threads(modes_options));
     if (name == "eval") return eval(with_threads(eval_options));
     if (name == "predict") return predict(with_threads(predict_options));
@@ -175,11 +185,11 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const bool no_verb = line.app.get_subcommands().empty();
     if (no_verb && dynamic_cast<const CLI::RequiredError*>(&error))
-      return fail(
-          "",
-          "needs a verb: train, eval, predict, compare, modes, lab, summary, bench, explain, inspect or data (see "
-          "norma --help)",
-          kUsage);
+      return fail("",
+                  "needs a verb: train, eval, predict, compare, lr-find, modes, lab, summary, bench, explain, inspect "
+                  "or data (see "
+                  "norma --help)",
+                  kUsage);
     const std::string verb = no_verb || !dynamic_cast<const CLI::RequiredError*>(&error) ? "" : line.chosen_verb();
     return fail(verb, std::string(error.what()) + " (see norma --help)", kUsage);
   }

@@ -119,11 +119,25 @@ void add_lr_option(CLI::App& verb, Options& o) {
   add(verb, "--lr", o.lr, "Highest learning rate", finite_number(false));
 }
 
-void add_training_options(CLI::App& verb, Options& o) {
-  add(verb, "--epochs", o.epochs, "Passes over the training images", whole_number(1));
+void add_sgd_options(CLI::App& verb, Options& o) {
   add(verb, "--batch-size", o.batch_size, "Images a step", whole_number(1));
   add(verb, "--momentum", o.momentum, "Momentum of SGD (Nesterov's if > 0)", finite_number(true));
   add(verb, "--weight-decay", o.weight_decay, "Weight decay of SGD", finite_number(true));
+}
+
+void add_lr_find_options(CLI::App& verb, LrFindOptions& o) {
+  add(verb, "--from", o.from, "First learning rate", finite_number(false));
+  add(verb, "--to", o.to, "Last learning rate", finite_number(false));
+  add(verb, "--steps", o.steps, "Steps from the first rate to the last", whole_number(20));
+  add_sgd_options(verb, o);
+  add(verb, "--seed", o.seed, "Seed of weights, order and augmentation", whole_number(0));
+  add_threads_option(verb, o);
+  add_conv_option(verb, o);
+}
+
+void add_training_options(CLI::App& verb, Options& o) {
+  add(verb, "--epochs", o.epochs, "Passes over the training images", whole_number(1));
+  add_sgd_options(verb, o);
   add(verb, "--schedule", o.schedule, "Course of the learning rate", one_of(Schedule::names()));
   verb.add_option("--warmup", o.warmup, "Epochs in which the rate rises; default 0.3 of all for one-cycle, else 0")
       ->check(finite_number(true))

@@ -50,6 +50,11 @@ struct BenchOptions : Options {
   bool json = false;
 };
 
+struct LrFindOptions : Options {
+  double from = 1e-5, to = 10;  // learning rates
+  Index steps = 150;
+};
+
 struct LabOptions : Options {
   std::string name;
   double scale = 1;  // of the lengths of trainings
@@ -63,6 +68,7 @@ void add_norm_option(CLI::App& verb, Options& options);                  // --no
 void add_norms_option(CLI::App& verb, std::vector<std::string>& norms);  // --norm with several
 void add_training_options(CLI::App& verb, Options& options);             // --epochs ... --threads
 void add_lr_option(CLI::App& verb, Options& options);                    // --lr
+void add_sgd_options(CLI::App& verb, Options& options);                  // --batch-size --momentum --weight-decay
 void add_out_option(CLI::App& verb, Options& options);                   // --out
 void add_resume_options(CLI::App& verb, Options& options);               // --save-every --keep --resume --override
 void add_threads_option(CLI::App& verb, Options& options);               // --threads
@@ -79,6 +85,9 @@ void add_data_option(CLI::App& verb, Options& options, const std::string& otherw
 
 /// [NAME] --data --out --seed --threads --scale --resume
 void add_lab_options(CLI::App& verb, LabOptions& options, const std::vector<std::string>& names);
+
+/// Options of the range test: --from --to --steps, --batch-size ... --conv
+void add_lr_find_options(CLI::App& verb, LrFindOptions& options);
 
 /// One of a list of names.
 CLI::Validator one_of(const std::vector<std::string>& names);
@@ -98,6 +107,7 @@ void check_together(const Options& options);
 // The verbs. Each returns an exit code.
 int train(const Options& options);
 int compare(const Options& options, const std::vector<double>& learning_rates, const std::vector<std::string>& norms);
+int lr_find(const LrFindOptions& options);
 int modes(const Options& options);
 int summary(const Options& options);
 int eval(const UseOptions& options);

@@ -19,6 +19,7 @@ body{margin:0 auto;max-width:1080px;padding:24px 16px 48px;
 background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
 h1{font-size:1.75rem;line-height:1.2;margin:.4em 0 .8em}
 h2{font-size:1.3rem;line-height:1.3;margin:2em 0 .6em;padding-top:.8em;border-top:1px solid var(--grid)}
+.chapter{font-size:1.6rem;margin-top:3em;border-top-width:3px}
 p,ul{max-width:46em;margin:.7em 0}
 ul{padding-left:1.3em}
 h1,h2,p,li,figcaption{overflow-wrap:break-word}
@@ -77,6 +78,8 @@ void Page::add(const std::string& block) {
   in_figures_ = false;
   body_ += block + "\n";
 }
+
+void Page::chapter(const std::string& text) { add("<h2 class=\"chapter\">" + escaped(text) + "</h2>"); }
 
 void Page::heading(const std::string& text) { add(element("h2", text)); }
 

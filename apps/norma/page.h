@@ -12,6 +12,8 @@ class Page {
   explicit Page(std::string title);
 
   // All take plain text, except `svg`: a chart of chart.h.
+  /// Of a page with several parts, each with headings of its own.
+  void chapter(const std::string& text);
   void heading(const std::string& text);
   void paragraph(const std::string& text);
   void list(const std::vector<std::string>& items);

@@ -19,14 +19,6 @@ namespace {
 
 constexpr Index kBatch = 64;  // at most, so that the first answers come soon
 
-/// softmax of one row of logits (N,K).
-std::vector<double> probabilities(const Tensor& logits, Index row) {
-  const auto x = std::as_const(logits).rows().row(row).cast<double>().eval();
-  const DoubleRow powers = (x - x.maxCoeff()).exp();
-  const DoubleRow shares = powers / powers.sum();
-  return {shares.begin(), shares.end()};
-}
-
 /// For people, whatever the names of files are made of; JSON holds them as they are.
 std::string one_line_of(const std::string& text) { return printable(text, text.size()); }
 

@@ -4,6 +4,7 @@
 
 #include <csignal>
 
+#include "apps/norma/models.h"
 #include "data/atomic_file.h"
 
 namespace norma {
@@ -51,6 +52,7 @@ SavedRun::SavedRun(const Options& options, const std::optional<ResumedRun>& befo
   if (before) resume(*before, config);
   saved_ = position_;
   write_file(path_ / "metrics.csv", position_.metrics);
+  report_.emplace(path_, config, datasets, elements(model.named_parameters()));
   if (!before) log_->add("start", {{"command", options.command}});
 }
 
@@ -87,12 +89,22 @@ void SavedRun::save() try {
   trouble_.clear();
   log_->add("save", record(position_));
 } catch (const FileError& error) {
-  if (trouble_.empty()) {
-    fmt::print(stderr, "norma: warning: {}; training goes on, the last checkpoint is that of {}\n", error.what(),
-               place(saved_));
-    log_->add("warning", {{"text", error.what()}});
-  }
+  if (trouble_.empty()) warn(error.what());
   trouble_ = error.what();
+}
+
+void SavedRun::write_report(const TestAnswers& answers) try {
+  write_file(path_ / "report.html", report_->html(position_.metrics, answers));
+  report_trouble_.clear();
+} catch (const std::exception& error) {  // whatever it is, no training ends for it
+  report_trouble_ = error.what();
+}
+
+void SavedRun::warn(const std::string& trouble) {
+  fmt::print(stderr, "norma: warning: {}; training goes on, the last checkpoint is that of {}\n", trouble,
+             place(saved_));
+  log_->add("warning", {{"text", trouble}});
+  warned_ = true;
 }
 
 void SavedRun::step_done(const Progress& p) {
@@ -102,7 +114,7 @@ void SavedRun::step_done(const Progress& p) {
   if (options_.save_every > 0 && steps_in_all % options_.save_every == 0 && p.so_far.steps < p.steps) save();
 }
 
-void SavedRun::epoch_done(const EpochResult& result, const Score& test, double seconds) {
+void SavedRun::epoch_done(const EpochResult& result, const Score& test, const TestAnswers& answers, double seconds) {
   position_.epoch += 1;
   position_.so_far = {};
   position_.test_acc = test.accuracy;
@@ -127,7 +139,10 @@ void SavedRun::epoch_done(const EpochResult& result, const Score& test, double s
       // What keeps this file from being written keeps the checkpoint too, and save() says so.
     }
   }
+  report_->images_per_second(position_.epoch, result.images_per_second);
+  write_report(answers);  // before the checkpoint, too: a report never lacks an epoch of it
   save();
+  if (!report_trouble_.empty() && !warned_) warn(report_trouble_);
 }
 
 void SavedRun::check_saved() const {

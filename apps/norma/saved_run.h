@@ -8,6 +8,7 @@
 #include "apps/norma/checkpoint.h"
 #include "apps/norma/resumed_run.h"
 #include "apps/norma/run_folder.h"
+#include "apps/norma/train_report.h"
 #include "apps/norma/training.h"
 
 namespace norma {
@@ -27,8 +28,11 @@ class SavedRun {
 
   /// Saves if it is time to.
   void step_done(const Progress& progress);
-  /// Adds a row to metrics.csv and saves. `result` and `test` are those of the epoch, `seconds` what it took.
-  void epoch_done(const EpochResult& result, const Score& test, double seconds);
+  /// Adds a row to metrics.csv, writes report.html and saves. `result`, `test` and `answers` are those of the epoch, `seconds`
+  /// what it took.
+  void epoch_done(const EpochResult& result, const Score& test, const TestAnswers& answers, double seconds);
+  /// The report, "" where it could not be written.
+  std::string report() const { return report_trouble_.empty() ? (path_ / "report.html").string() : ""; }
   /// Saves, says how to go on, and returns the exit code of a program that `signal` stopped. Throws FileError.
   int stopped(int signal);
   void diverged(const Divergence& divergence);
@@ -42,11 +46,15 @@ class SavedRun {
   std::filesystem::path path_;
   std::optional<RunLog> log_;
   std::optional<Checkpoints> checkpoints_;
+  std::optional<TrainReport> report_;
   Position position_, saved_;  // now, and at the last checkpoint
-  std::string remark_, trouble_;
+  std::string remark_, trouble_, report_trouble_;
+  bool warned_ = false;
 
   void resume(const ResumedRun& before, const Json& config);
   void save();
+  void write_report(const TestAnswers& answers);
+  void warn(const std::string& trouble);
   void check_saved() const;
 };
 

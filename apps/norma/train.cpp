@@ -58,7 +58,9 @@ int train(const Options& line) {
     const EpochResult result = training.train_epoch(epoch, on_step, run.position().so_far);
     bar.reset();
     if (result.stopped) return run.stopped(interrupts.signal());
-    const Score test = result.divergence ? Score{} : training.test();
+    TestAnswers answers(datasets.test.class_names);
+    const auto on_batch = [&](const Tensor& logits, std::span<const int> labels) { answers.add(logits, labels); };
+    const Score test = result.divergence ? Score{} : training.test(on_batch);
     if (const auto divergence = result.divergence ? result.divergence : training.divergence(test, epoch)) {
       run.diverged(*divergence);
       return report("train", *divergence);
@@ -67,11 +69,12 @@ int train(const Options& line) {
     fmt::print("{:5}  {:8.5f}  {:>10}  {:8.2f}%  {:>9}  {:7.2f}%  {:8.0f}  {:8.1f}\n", epoch + 1,
                training.learning_rate(), loss_text(result.train.loss), 100 * result.train.accuracy,
                loss_text(test.loss), 100 * test.accuracy, result.images_per_second, seconds);
-    run.epoch_done(result, test, seconds);
+    run.epoch_done(result, test, answers, seconds);
     trained += result.seconds, waited += result.data_wait;
     if (interrupts.signal() != 0 && epoch + 1 < options.epochs) return run.stopped(interrupts.signal());
   }
   fmt::print("\ndata wait {} of the training time\n", percent_text(waited / trained));
+  if (!run.report().empty()) fmt::print("report    {}\n", run.report());
   run.finished();
   return kDone;
 }

@@ -119,9 +119,9 @@ EpochResult Training::train_epoch(Index epoch, const std::function<bool(const Pr
   return result;
 }
 
-Score Training::test() {
+Score Training::test(const BatchSeen& on_batch) {
   const EvalMode eval(model_);
-  return evaluate(std::ref(model_), test_loader_);
+  return evaluate(std::ref(model_), test_loader_, on_batch);
 }
 
 std::optional<Divergence> Training::divergence(const Score& test, Index epoch) const {
@@ -129,8 +129,7 @@ std::optional<Divergence> Training::divergence(const Score& test, Index epoch) c
   return Divergence{epoch + 1, 0, learning_rate(), "the loss was " + loss_text(test.loss)};
 }
 
-Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& loader,
-               const std::function<void(const Tensor& logits, std::span<const int> labels)>& on_batch) {
+Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& loader, const BatchSeen& on_batch) {
   const NoGrad no_graph_needed;
   double loss_sum = 0;
   Index correct = 0;
@@ -144,6 +143,13 @@ Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& lo
   }
   const double images = static_cast<double>(loader.images());
   return {loss_sum / images, static_cast<double>(correct) / images};
+}
+
+std::vector<double> probabilities(const Tensor& logits, Index row) {
+  const auto x = logits.rows().row(row).cast<double>().eval();
+  const DoubleRow powers = (x - x.maxCoeff()).exp();
+  const DoubleRow shares = powers / powers.sum();
+  return {shares.begin(), shares.end()};
 }
 
 }  // namespace norma

@@ -64,6 +64,9 @@ struct EpochResult {
   double seconds = 0, data_wait = 0;  // of all steps; those of them spent waiting for batches
 };
 
+/// Told the logits (N,K) and labels of a batch.
+using BatchSeen = std::function<void(const Tensor& logits, std::span<const int> labels)>;
+
 /// A model in training: data order, optimiser and schedule for `options`, with everything random drawn from options.seed.
 /// `datasets` must outlive it.
 class Training {
@@ -73,8 +76,8 @@ class Training {
   /// Trains epoch 0, 1, ..., or what is left of it behind `so_far`. After each step `on_step` is told how it goes and
   /// answers whether to go on.
   EpochResult train_epoch(Index epoch, const std::function<bool(const Progress&)>& on_step, EpochSums so_far = {});
-  /// Score on the test images, in evaluation mode; the mode is put back afterwards.
-  Score test();
+  /// Score on the test images, in evaluation mode; the mode is put back afterwards. `on_batch` is as for evaluate().
+  Score test(const BatchSeen& on_batch = {});
   /// What a test score that is not finite says about the epoch (from 0) before it.
   std::optional<Divergence> divergence(const Score& test, Index epoch) const;
   double learning_rate() const { return optimizer_.learning_rate(); }
@@ -91,7 +94,9 @@ class Training {
 
 /// Score of logits = model(images) on all images of a loader, without label smoothing; nothing is recorded. `on_batch`
 /// (may be empty) is told the logits and labels of every batch.
-Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& loader,
-               const std::function<void(const Tensor& logits, std::span<const int> labels)>& on_batch = {});
+Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& loader, const BatchSeen& on_batch = {});
+
+/// softmax of one row of logits (N,K).
+std::vector<double> probabilities(const Tensor& logits, Index row);
 
 }  // namespace norma

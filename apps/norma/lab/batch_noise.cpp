@@ -142,31 +142,26 @@ void report_noise(const Table& rows, Page& page, std::vector<std::string>& found
   const std::vector<Noise> shown{all.front(), all[all.size() / 2], all.back()};
   page.heading("How noisy the statistics of a batch are");
   page.paragraph(fmt::format(
-      "Batch norm subtracts the mean of the batch and divides by its deviation; both differ from batch to batch. On "
-      "the "
-      "network trained with batches of 64, in eval(), {} random batches of each size were drawn, and mean and variance "
-      "of "
-      "each channel compared with those of all images they were drawn from. If the m = N H W numbers behind a mean "
-      "were "
-      "independent, it would be off by 1/sqrt(m) of the channel's deviation, and the variance of Gaussian numbers by "
-      "sqrt(2/m) of itself: the dashed lines.",
+      "Batch norm subtracts the mean of the batch and divides by its deviation; both differ from batch to batch. "
+      "On the network trained with batches of 64, in eval(), {} random batches of each size were drawn, and mean "
+      "and variance of each channel compared with those of all images they were drawn from. If the m = N H W "
+      "numbers behind a mean were independent, it would be off by 1/sqrt(m) of the channel's deviation, and the "
+      "variance of Gaussian numbers by sqrt(2/m) of itself: the dashed lines.",
       kBatches));
   page.figure(noise_chart(shown, "Noise of the batch mean", "mean_noise", 1, "error / deviation of the channel"),
-              "Root mean square over the batches, mean over the channels; the first, a middle and the last batch norm, "
-              "dashed what "
-              "independent numbers would give. Parallel lines: four times the images, half the noise. How far above?");
+              "Root mean square over the batches, mean over the channels; the first, a middle and the last batch "
+              "norm, dashed what independent numbers would give. Parallel lines: four times the images, half the "
+              "noise. How far above?");
   page.figure(noise_chart(shown, "Noise of the batch variance", "variance_noise", 2, "error / variance of the channel"),
-              "The same for the variance. The theory is that of Gaussian numbers; tails heavier than Gaussian lift the "
-              "line as well.");
+              "The same for the variance. The theory is that of Gaussian numbers; tails heavier than Gaussian lift "
+              "the line as well.");
   page.paragraph(
-      "Why a line lies above its theory: pixels of one image resemble each other, so the H W pixels of an image are "
-      "worth "
-      "only k independent ones. k in the table is fitted to the first figure (noise = 1/sqrt(N k)). What makes "
-      "statistics "
-      "quiet is more images, not more pixels of the same few. And a batch's variance is taken around the batch's own "
-      "mean, "
-      "which makes it too small by about 1/(N k) (last column: the batch's variance, as a part of the true one); the "
-      "factor m/(m-1) that the running variance gets would mend that for independent numbers only.");
+      "Why a line lies above its theory: pixels of one image resemble each other, so the H W pixels of an image "
+      "are worth only k independent ones. k in the table is fitted to the first figure (noise = 1/sqrt(N k)). What "
+      "makes statistics quiet is more images, not more pixels of the same few. And a batch's variance is taken "
+      "around the batch's own mean, which makes it too small by about 1/(N k) (last column: the batch's variance "
+      "as a part of the true one); the factor m/(m-1) that the running variance gets would mend that for "
+      "independent numbers only. Noise, theory and variance in the table are for N = 2.");
   std::vector<std::vector<std::string>> lines;
   for (const Noise& noise : all) {
     const double of_mean = noise.rows.numbers("mean_noise")[0], seen = noise.rows.numbers("variance_seen")[0];
@@ -177,9 +172,9 @@ void report_noise(const Table& rows, Page& page, std::vector<std::string>& found
   page.table({"layer", "H W", "k", "noise", "theory", "variance"}, lines);
   for (const Noise& n : {all.front(), all.back()})
     found.push_back(fmt::format(
-        "{}: the {:.0f} pixels of an image are worth {:.1f} independent ones; the mean of 2 images is off by {:.2f} "
-        "deviations of "
-        "the channel (by {:.3f}, were pixels independent), and their variance is on average {:.2f} of the true one.",
+        "{}: the {:.0f} pixels of an image are worth {:.1f} independent ones; the mean of 2 images is off by "
+        "{:.2f} deviations of the channel (by {:.3f}, were pixels independent), and their variance is on average "
+        "{:.2f} of the true one.",
         n.name, n.pixels, n.independent, n.rows.numbers("mean_noise")[0], 1 / std::sqrt(2 * n.pixels),
         n.rows.numbers("variance_seen")[0]));
 }

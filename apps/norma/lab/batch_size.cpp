@@ -106,18 +106,15 @@ void report_accuracy(const Table& rows, Page& page, std::vector<std::string>& fo
       accuracy_series(rows.where("norm", "batch"), "recalibrated", 0, "recalibrated_acc", Stroke::dashed));
   page.figure(
       svg(chart),
-      "Each point is one training with one seed, tested in eval(), so differences of 2 points mean little. Dashed: the "
-      "same batch norm networks after recalibrate(), with exact statistics in place of the running ones.");
+      "Each point is one training with one seed, tested in eval(), so differences of 3 points mean little. Dashed: "
+      "the same batch norm networks after recalibrate(), with exact statistics in place of the running ones.");
   page.paragraph(
-      fmt::format("All see the same {:g} images in the same order, from the same weights: half the batch size is twice "
-                  "the steps. The "
-                  "learning rate is proportional to the batch size, {:g} at {}, and falls along half a cosine (the "
-                  "linear scaling rule, "
-                  "Goyal et al. 2017, section 2.1). Towards the right there are few steps, so there one sees who "
-                  "learns fastest; what "
-                  "the statistics do is seen towards the left. In Wu and He's figure 1, on ImageNet, only batch norm "
-                  "gets worse with "
-                  "smaller batches; there a step has 8 such batches, one on each GPU, here it has one.",
+      fmt::format("All see the same {:g} images in the same order, from the same weights: half the batch size is "
+                  "twice the steps. The learning rate is proportional to the batch size, {:g} at {}, and falls "
+                  "along half a cosine (the linear scaling rule, Goyal et al. 2017, section 2.1). Towards the "
+                  "right there are few steps, so there one sees who learns fastest; what the statistics do is seen "
+                  "towards the left. In Wu and He's figure 1, on ImageNet, only batch norm gets worse with smaller "
+                  "batches; there a step has 8 such batches, one on each GPU, here it has one.",
                   rows.numbers("images")[0], kRate, kLargest));
   std::vector<std::vector<std::string>> lines;
   for (const Json& n : rows.distinct("batch_size")) {
@@ -135,17 +132,19 @@ void report_accuracy(const Table& rows, Page& page, std::vector<std::string>& fo
         std::max_element(share.begin(), share.end(), [](double a, double b) { return std::isnan(a) || a < b; }) -
         share.begin());
     found.push_back(fmt::format(
-        "With {}: {:.1f} % of the test images right with batches of {:g}, {:.1f} % with batches of {:g}, at best "
-        "{:.1f} % with {:g}: {:.1f} points lost at the small end, {:.1f} at the large one.",
+        "With {}: {:.1f}% of the test images right with batches of {:g}, {:.1f}% with batches of {:g}, at best "
+        "{:.1f}% with {:g}: {:.1f} points lost at the small end, {:.1f} at the large one.",
         arm(norm), 100 * share.front(), n.front(), 100 * share.back(), n.back(), 100 * share[best], n[best],
         100 * (share[best] - share.front()), 100 * (share[best] - share.back())));
   }
+  if (const std::size_t gone = rows.where("diverged", true).rows.size(); gone > 0)
+    found.push_back(fmt::format("{} of {} trainings diverged and have no accuracy.", gone, rows.rows.size()));
   const Table smallest = rows.where("norm", "batch").where("batch_size", kSmallest);
   if (smallest.empty()) return;
   const double running = smallest.numbers("test_acc")[0], exact = smallest.numbers("recalibrated_acc")[0];
   if (!std::isnan(exact))
     found.push_back(fmt::format(
-        "Batch norm trained with batches of {}: {:.1f} % with its running statistics, {:.1f} % with exact ones. "
+        "Batch norm trained with batches of {}: {:.1f}% with its running statistics, {:.1f}% with exact ones. "
         "These {:.1f} points are the running averages' part; everything else happened in training.",
         kSmallest, 100 * running, 100 * exact, 100 * (exact - running)));
 }
@@ -160,21 +159,19 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
 }  // namespace
 
 Experiment batch_size() {
-  return {
-      "batch-size",
-      "How large a batch does batch norm need?",
-      "Batch norm takes mean and variance from the batch; group norm (8 groups of channels, each image by itself) and "
-      "a "
-      "network without norm do not care who else is in it. How small may a batch become? Look at the left end of the "
-      "first figure, after Wu and He 2018, \"Group Normalization\", figure 1: which line falls? The figures after it "
-      "show "
-      "how noisy the statistics of a batch are, against the theory for independent numbers, 1/sqrt(m).",
-      {{"accuracy",
-        {"norm", "batch_size", "lr", "steps", "images", "train_loss", "test_loss", "test_acc", "recalibrated_acc",
-         "diverged"}},
-       {"noise", noise_columns()}},
-      jobs,
-      report};
+  return {"batch-size",
+          "How large a batch does batch norm need?",
+          "Batch norm takes mean and variance from the batch; group norm (8 groups of channels, each image by "
+          "itself) and a network without norm do not care who else is in it. How small may a batch become? Look at "
+          "the left end of the first figure, after Wu and He 2018, \"Group Normalization\", figure 1: which line "
+          "falls? The figures after it show how noisy the statistics of a batch are, against the theory for "
+          "independent numbers, 1/sqrt(m).",
+          {{"accuracy",
+            {"norm", "batch_size", "lr", "steps", "images", "train_loss", "test_loss", "test_acc", "recalibrated_acc",
+             "diverged"}},
+           {"noise", noise_columns()}},
+          jobs,
+          report};
 }
 
 }  // namespace norma::lab

@@ -179,18 +179,18 @@ class Run {
                                    ? fmt::format("Not complete: {} of {} jobs.", finished(), jobs_.size())
                                    : ""));
     if (several) {
-      page.heading("What this run has shown");
+      page.chapter("What this run has shown");
       for (const Experiment& experiment : experiments_) {
         Page unused("");
         const std::vector<std::string> found = experiment.report(tables(experiment), unused);
         if (found.empty()) continue;
-        page.paragraph(experiment.title + ":");
+        page.heading(experiment.title);
         page.list(found);
       }
     }
     for (const Experiment& experiment : experiments_) {
       const Tables measured = tables(experiment);
-      if (several) page.heading(experiment.title);
+      if (several) page.chapter(experiment.title);
       page.paragraph(experiment.question);
       Page unused("");
       if (!several) page.list(experiment.report(measured, unused));
@@ -198,7 +198,7 @@ class Run {
       for (const auto& [name, table] : measured)
         write_file(folder_ / ((several ? experiment.name + "-" : "") + name + ".csv"), csv(table));
     }
-    page.heading("How to run it again");
+    several ? page.chapter("How to run it again") : page.heading("How to run it again");
     page.code(config_.options.command);
     page.paragraph(
         "The same command gives the same CSV files, bit for bit, on any number of threads. The numbers behind every "
@@ -214,7 +214,8 @@ class Run {
 }  // namespace
 
 const std::vector<Experiment>& experiments() {
-  static const std::vector<Experiment> all{convergence(), lr_stress(), modes(), batch_size(), placement()};
+  static const std::vector<Experiment> all{convergence(), lr_stress(), modes(),    batch_size(),
+                                           inside(),      landscape(), placement()};
   return all;
 }
 

@@ -141,7 +141,7 @@ Spread of_arm(const Table& rows, const std::string& arm, const std::string& colu
 }
 
 std::string with_spread(const Spread& share) {
-  return fmt::format("{:.1f} % ({:.1f} to {:.1f})", 100 * share.mean, 100 * share.low, 100 * share.high);
+  return fmt::format("{:.1f}% ({:.1f} to {:.1f})", 100 * share.mean, 100 * share.low, 100 * share.high);
 }
 
 /// The mean over seeds, with their spread, of a column against another, an arm a line.
@@ -185,17 +185,15 @@ void report_order(const Tables& tables, Page& page, std::vector<std::string>& fo
   const Spread usual = of_arm(accuracy, kOrders[0], "test_acc"), other = of_arm(accuracy, kOrders[1], "test_acc"),
                none = of_arm(accuracy, kOrders[2], "test_acc");
   page.paragraph(
-      "Ioffe and Szegedy 2015, section 3.2, put batch norm before the nonlinearity, where numbers are more symmetric "
-      "and "
-      "closer to Gaussian. Others measured later that the other order does as well or better; compare the ranges "
-      "here. Whatever the accuracy, the usual order is the cheaper one: after training, batch norm folds into the "
-      "convolution before it (fold_batch_norm), and in training it shares its passes over memory with the ReLU behind "
-      "it.");
+      "Ioffe and Szegedy 2015, section 3.2, put batch norm before the nonlinearity, where numbers are more "
+      "symmetric and closer to Gaussian. Others measured later that the other order does as well or better; "
+      "compare the ranges here. Whatever the accuracy, the usual order is the cheaper one: after training, batch "
+      "norm folds into the convolution before it (fold_batch_norm), and in training it shares its passes over "
+      "memory with the ReLU behind it.");
   if (!std::isnan(usual.mean + other.mean))
     found.push_back(
-        fmt::format("conv-BN-ReLU gets {}, conv-ReLU-BN {} of the test images right, mean and range of the seeds: the "
-                    "usual order is {:.1f} "
-                    "points {}, and the ranges {}.",
+        fmt::format("conv-BN-ReLU gets {}, conv-ReLU-BN {} of the test images right, mean and range of the seeds: "
+                    "the usual order is {:.1f} points {}, and the ranges {}.",
                     with_spread(usual), with_spread(other), 100 * std::abs(usual.mean - other.mean),
                     usual.mean < other.mean ? "worse" : "better",
                     std::max(usual.low, other.low) <= std::min(usual.high, other.high) ? "overlap" : "do not overlap"));
@@ -205,9 +203,8 @@ void report_order(const Tables& tables, Page& page, std::vector<std::string>& fo
 void report_shift(const Tables& tables, Page& page, std::vector<std::string>& found) {
   const Table &accuracy = tables.at("accuracy"), &shift = tables.at("shift");
   const std::vector<Json> depths = shift.distinct("depth");
-  std::vector<std::string> head{"dropout"};
+  std::vector<std::string> head{"shift ratio"};
   for (const Json& depth : depths) head.push_back("BN " + depth.dump());
-  head.insert(head.end(), {"as trained, %", "recalibrated, %"});
   std::vector<std::vector<std::string>> lines;
   for (const std::string& arm : kPlaces) {
     const Spread trained = of_arm(accuracy, arm, "test_acc"), mended = of_arm(accuracy, arm, "recalibrated_acc");
@@ -218,7 +215,6 @@ void report_shift(const Tables& tables, Page& page, std::vector<std::string>& fo
     found.push_back(fmt::format("{}: {}, recalibrated {}; shift ratio {} at the first and {} at the last BN.",
                                 arm == kPlaces[0] ? "Without dropout" : "Dropout " + arm, with_spread(trained),
                                 with_spread(mended), line[1], line.back()));
-    line.insert(line.end(), {fmt::format("{:.1f}", 100 * trained.mean), fmt::format("{:.1f}", 100 * mended.mean)});
     lines.push_back(line);
   }
   if (!lines.empty()) page.table(head, lines);
@@ -228,14 +224,12 @@ void report_dropout(const Tables& tables, Page& page, std::vector<std::string>& 
   const Table &accuracy = tables.at("accuracy"), &shift = tables.at("shift");
   page.heading("With dropout");
   page.paragraph(fmt::format(
-      "The network with conv-BN-ReLU, and Dropout(p = {:g}) at three places. In train() dropout sets numbers to 0 and "
-      "multiplies "
-      "the others by 1/(1-p): the mean stays, the variance grows. A number of mean c and variance v gets the variance "
-      "(v + c^2)/(1-p) - c^2, at least v/(1-p). The running variance of a batch norm behind it learns that; in eval() "
-      "dropout "
-      "is off, the variance is smaller, and batch norm divides by a deviation that is too large (Li, Chen, Hu, Yang "
-      "2018, "
-      "\"Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift\", section 3).",
+      "The network with conv-BN-ReLU, and Dropout(p = {:g}) at three places. In train() dropout sets numbers to 0 "
+      "and multiplies the others by 1/(1-p): the mean stays, the variance grows. A number of mean c and variance v "
+      "gets the variance (v + c^2)/(1-p) - c^2, at least v/(1-p). The running variance of a batch norm behind it "
+      "learns that; in eval() dropout is off, the variance is smaller, and batch norm divides by a deviation that "
+      "is too large (Li, Chen, Hu, Yang 2018, \"Understanding the Disharmony between Dropout and Batch "
+      "Normalization by Variance Shift\", section 3).",
       kP));
   page.figure(curves_chart({"Test accuracy by place of dropout", {"images seen"}, {"test accuracy, %"}, {}},
                            tables.at("curves"), kPlaces, "images", "test_acc", 100),
@@ -251,27 +245,28 @@ void report_dropout(const Tables& tables, Page& page, std::vector<std::string>& 
   if (shift.empty()) return;
   page.figure(
       curves_chart({"Shift of the variance, layer by layer",
-                    {"batch norm, counted from the image"},
+                    {"batch norm, counted from the image", false, 0, 5},
                     {"max(v_train/v_eval, v_eval/v_train)", true},
                     {}},
                    shift, kPlaces, "depth", "ratio", 1),
-      "Variance of a batch norm's input in train(), dropout active, against eval(), on the same training images with "
-      "the same weights; mean over the channels. 1: no shift.");
+      "Variance of a batch norm's input in train(), dropout active, against eval(), on the same training images "
+      "with the same weights; mean over the channels. 1: no shift; 1/(1-p) = 2 is the theory's least for the first "
+      "batch norm, where dropout is directly before it. Li et al. draw this ratio in their figure 4.");
   page.paragraph(
       "Why a ratio can grow with depth: a batch norm that divides by too much hands on numbers that are too small, "
-      "where the "
-      "next one expects large ones. Without dropout the ratio is 1 but for the lag of the running averages. Dropout "
-      "behind "
-      "the last block has no batch norm behind it. What recalibrate() gives back is the part of the damage that the "
-      "shift "
-      "did; what is then missing against the network without dropout is the price of learning with noise, high in a "
-      "training as short as this.");
+      "where the next one expects large ones. Without dropout the ratio is 1 but for the lag of the running "
+      "averages. Dropout behind the last block has no batch norm behind it. What recalibrate() gives back is the "
+      "part of the damage that the shift did; what is then missing against the network without dropout is the "
+      "price of learning with noise, high in a training as short as this.");
   report_shift(tables, page, found);
 }
 
 std::vector<std::string> report(const Tables& tables, Page& page) {
   std::vector<std::string> found;
   if (tables.at("curves").empty()) return found;
+  const Table& accuracy = tables.at("accuracy");
+  if (const std::size_t gone = accuracy.where("test_loss", nullptr).rows.size(); gone > 0)
+    found.push_back(fmt::format("{} of {} trainings diverged.", gone, accuracy.rows.size()));
   report_order(tables, page, found);
   report_dropout(tables, page, found);
   return found;
@@ -280,17 +275,17 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
 }  // namespace
 
 Experiment placement() {
-  return {
-      "placement",
-      "Where batch norm stands, and where dropout must not",
-      "Does it matter whether batch norm stands before or behind the ReLU? Look whether the orders differ by more than "
-      "their three seeds do. And why is it seldom used with dropout? Look which places of dropout ruin the network in "
-      "eval(), how the shift of the variance goes from layer to layer, and how much comes back with exact statistics.",
-      {{"curves", {"arm", "seed", "step", "images", "train_loss", "test_loss", "test_acc"}},
-       {"accuracy", {"arm", "seed", "test_loss", "test_acc", "recalibrated_loss", "recalibrated_acc"}},
-       {"shift", {"arm", "seed", "depth", "layer", "v_train", "v_eval", "running_var", "ratio"}}},
-      jobs,
-      report};
+  return {"placement",
+          "Where batch norm stands, and where dropout must not",
+          "Does it matter whether batch norm stands before or behind the ReLU? Look whether the orders differ by "
+          "more than their three seeds do. And why is it seldom used with dropout? Look which places of dropout "
+          "ruin the network in eval(), how the shift of the variance goes from layer to layer, and how much comes "
+          "back with exact statistics.",
+          {{"curves", {"arm", "seed", "step", "images", "train_loss", "test_loss", "test_acc"}},
+           {"accuracy", {"arm", "seed", "test_loss", "test_acc", "recalibrated_loss", "recalibrated_acc"}},
+           {"shift", {"arm", "seed", "depth", "layer", "v_train", "v_eval", "running_var", "ratio"}}},
+          jobs,
+          report};
 }
 
 }  // namespace norma::lab
