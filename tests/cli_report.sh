@@ -9,15 +9,13 @@ refuses 2 "--from: .*got '0'" lr-find --from 0
 refuses 2 "--to: .*got 'nan'" lr-find --to nan
 refuses 2 "--steps: must be a whole number from 20 .*got '3'" lr-find --steps 3
 refuses 3 'nowhere: no such folder' lr-find --data nowhere
-refuses 5 'lr-find: the loss was not finite at the first step .*smaller --from|suggest' \
-  lr-find --data synthetic --limit 300 --model linear --from 1e38 --to 1e39 --steps 20 --weight-decay 1e38
 
-find=(--data synthetic --model small --limit 2000 --steps 60)
+find=(--data synthetic --limit 8000 --model small --steps 200 --batch-size 64 --from 0.003 --to 3)
 "$norma" lr-find "${find[@]}" --threads 2 --out two >out 2>err
 holds 'lr-find: exit code 0' [ $? = 0 ]
 holds 'lr-find: quiet stderr' [ ! -s err ]
 lr=$(sed -nE 's/^suggested: --lr ([0-9.e-]+), a tenth of it$/\1/p' out)
-holds 'lr-find: suggests a rate between --from and --to' awk "BEGIN { exit !($lr > 1e-5 && $lr < 10) }"
+holds 'lr-find: suggests a rate between --from and --to' awk "BEGIN { exit !($lr > 3e-4 && $lr < 3) }"
 holds 'lr-find: that is a tenth of where the smoothed loss is smallest' \
   awk -F, -v lr="$lr" 'NR == 2 || (NR > 2 && $4 != "nan" && $4 < low) { low = $4; at = $2 }
     END { exit !(at / 10 > 0.94 * lr && at / 10 < 1.06 * lr) }' two/lr_find.csv
@@ -31,7 +29,7 @@ mv 'shapes/train/disc' 'shapes/train/a <b> & c' && mv 'shapes/test/disc' 'shapes
 "$norma" train --data shapes --model small --epochs 3 --out run >out 2>err
 holds 'train: exit code 0' [ $? = 0 ]
 holds 'train: says where the report is' grep -qE '^report +run/report.html$' out
-holds 'train: a point an epoch in the curve of the loss' [ "$(grep -oE '<title>[^<]*train[^<]*</title>' run/report.html | wc -l)" -ge 6 ]
+holds 'train: the report has all epochs' grep -q '3 of 3 epochs' run/report.html
 holds 'train: the confusion matrix' grep -q 'Confusion matrix' run/report.html
 holds 'train: the accuracy of each class' grep -q 'Accuracy of each class' run/report.html
 holds 'train: mistakes as pictures' [ "$(grep -oE '<img [^>]*src="data:image/png;base64,' run/report.html | wc -l)" = 12 ]
@@ -49,8 +47,6 @@ holds 'train: stopped' [ $? = 143 ]
 holds 'train --resume: exit code 0' [ $? = 0 ]
 holds 'train --resume: the report has all epochs' grep -q '4 of 4 epochs' stopped/report.html
 
-# A report that cannot be written ends no training.
-"$norma" train --data shapes --model small --epochs 1 --out kept >out 2>err
 mkdir kept2 && "$norma" train --data shapes --model linear --epochs 1 --out kept2 >out 2>err
 holds 'train: into an empty folder' [ -s kept2/report.html ]
 
