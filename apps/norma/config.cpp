@@ -32,15 +32,19 @@ std::string key_of(std::string name) {
   return name;
 }
 
+Json config_head(const std::string& verb, const DataSets& datasets) {
+  return {{"norma", NORMA_VERSION},
+          {"git", build_info::kGit},
+          {"verb", verb},
+          {"data", datasets.source},
+          {"data_description", datasets.description},
+          {"train_images", datasets.train.size()},
+          {"test_images", datasets.test.size()},
+          {"data_checksum", checksum(datasets)}};
+}
+
 Json to_config(const std::string& verb, const Options& o, const DataSets& datasets) {
-  Json config{{"norma", NORMA_VERSION},
-              {"git", build_info::kGit},
-              {"verb", verb},
-              {"data", datasets.source},
-              {"data_description", datasets.description},
-              {"train_images", datasets.train.size()},
-              {"test_images", datasets.test.size()},
-              {"data_checksum", checksum(datasets)}};
+  Json config = config_head(verb, datasets);
   const Json decisive = hyper_parameters(o);
   for (const auto& [name, value] : decisive.items()) config[key_of(name)] = value;
   config.update(Json{{"threads", omp_get_max_threads()}, {"save_every", o.save_every}, {"keep", o.keep}});

@@ -17,7 +17,10 @@ Json hyper_parameters(const Options& options);
 /// The name of an option as a key of config.json: "batch_size" for "batch-size".
 std::string key_of(std::string name);
 
-/// Version and git commit of this program, the verb, the data, every option under its name.
+/// Version and git commit of this program, the verb, the data: what config.json of every run begins with.
+Json config_head(const std::string& verb, const DataSets& datasets);
+
+/// The same and every option under its name.
 Json to_config(const std::string& verb, const Options& options, const DataSets& datasets);
 
 /// JSON over several lines; bytes that are not UTF-8 are replaced.

@@ -67,14 +67,6 @@ Curve run(Module& model, const DataSets& datasets, const LrFindOptions& o, LineF
   return curve;
 }
 
-/// The step at which the smoothed loss is smallest.
-std::size_t lowest(const Curve& curve) {
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < curve.smoothed.size(); ++i)
-    if (curve.smoothed[i] < curve.smoothed[best]) best = i;
-  return best;
-}
-
 std::string page_of(const Curve& curve, double suggestion, const LrFindOptions& o, const DataSets& datasets) {
   Page page(fmt::format("Learning rate for {}, norm {}", o.model, o.norm));
   page.paragraph(fmt::format(
@@ -126,7 +118,8 @@ int lr_find(const LrFindOptions& o) {
                o.from);
     return kDiverged;
   }
-  const std::size_t best = lowest(curve);
+  const auto best = static_cast<std::size_t>(std::min_element(curve.smoothed.begin(), curve.smoothed.end()) -
+                                             curve.smoothed.begin());  // a NaN at the end is not smaller
   const bool fell = curve.smoothed[best] < (1 - kLeastFall) * curve.smoothed.front();
   const double suggestion = fell ? curve.rates[best] / 10 : 0;
   write_file(folder / "report.html", page_of(curve, suggestion, o, datasets));

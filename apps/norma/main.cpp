@@ -187,8 +187,7 @@ int main(int argc, char** argv) {
     if (no_verb && dynamic_cast<const CLI::RequiredError*>(&error))
       return fail("",
                   "needs a verb: train, eval, predict, compare, lr-find, modes, lab, summary, bench, explain, inspect "
-                  "or data (see "
-                  "norma --help)",
+                  "or data (see norma --help)",
                   kUsage);
     const std::string verb = no_verb || !dynamic_cast<const CLI::RequiredError*>(&error) ? "" : line.chosen_verb();
     return fail(verb, std::string(error.what()) + " (see norma --help)", kUsage);

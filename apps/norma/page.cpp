@@ -130,6 +130,13 @@ void Page::pictures(const std::vector<std::string>& pngs, const std::vector<std:
   add(block + "</div>");
 }
 
+void Page::append(const Page& part) {
+  if (in_figures_) body_ += "</div>\n";
+  body_ += part.body_;
+  in_figures_ = part.in_figures_;
+  charts_.insert(charts_.end(), part.charts_.begin(), part.charts_.end());
+}
+
 std::string Page::html() const {
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"

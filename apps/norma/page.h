@@ -26,6 +26,9 @@ class Page {
   /// Pictures in a row, each with a caption; `pngs` are the bytes of PNG files.
   void pictures(const std::vector<std::string>& pngs, const std::vector<std::string>& captions);
 
+  /// All that is on another page, but for its title.
+  void append(const Page& part);
+
   std::string html() const;
   /// The charts so far, in order, for files of their own.
   const std::vector<std::string>& charts() const { return charts_; }

@@ -60,14 +60,12 @@ Json plain_object(std::string_view text) {
   return config;
 }
 
-Json checked_config(std::string_view text) {
-  Json config = plain_object(text);
+void check_config(const Json& config) {
   const auto verb = config.at("verb").get<std::string>();
   check(verb == "train", "is the run of norma ", printable(verb), "; only those of norma train can be resumed");
   check_together(options_of(config));
   for (const char* key : {"data_checksum", "data_description"}) config.at(key).get<std::string>();
   for (const char* key : {"train_images", "test_images"}) valid(config, key, whole_number(0)).get<Index>();
-  return config;
 }
 
 /// Without "[json.exception.type_error.302] ".
@@ -76,22 +74,33 @@ std::string reason(const Json::exception& error) {
   return printable(text.substr(std::min(text.size(), text.find("] ") + 2)));
 }
 
-/// What `read` returns; what it throws is about `file`.
-Json about(const std::string& file, const std::function<Json()>& read) try {
-  return read();
+std::filesystem::path config_of(const std::string& run) { return std::filesystem::path(run) / "config.json"; }
+
+/// One object of plain values that `check_it` accepts; errors are about `file`.
+Json parse_run(std::string_view text, const std::string& file, const std::function<void(const Json&)>& check_it) try {
+  Json config = plain_object(text);
+  check_it(config);
+  return config;
 } catch (const Json::exception& error) {
   throw DataError(file + ": " + reason(error));
 } catch (const Error& error) {
   throw DataError(file + ": " + error.what());
 }
 
-std::filesystem::path config_of(const std::string& run) { return std::filesystem::path(run) / "config.json"; }
+/// Of RUN/config.json.
+std::string config_text(const std::string& run) {
+  const std::filesystem::path file = config_of(run);
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored))
+    throw DataError(file.string() + ": no such file; --resume takes the folder of a run");
+  return read_bytes(file, kMaxConfig);
+}
 
 }  // namespace
 
 ResumedRun parse_config(std::string_view text, const std::string& file, const Options& line) {
   ResumedRun run;
-  run.config = about(file, [&] { return checked_config(text); });
+  run.config = parse_run(text, file, check_config);
   Json config = run.config;
   const Json wanted = hyper_parameters(line);
   for (const auto& [name, value] : wanted.items()) {
@@ -113,19 +122,17 @@ ResumedRun parse_config(std::string_view text, const std::string& file, const Op
 }
 
 ResumedRun read_config(const Options& line) {
-  const std::filesystem::path file = config_of(line.resume);
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored))
-    throw DataError(file.string() + ": no such file; --resume takes the folder of a run");
-  return parse_config(read_bytes(file, kMaxConfig), file.string(), line);
+  return parse_config(config_text(line.resume), config_of(line.resume).string(), line);
+}
+
+Json read_run(const std::string& run, const std::function<void(const Json&)>& check_it) {
+  return parse_run(config_text(run), config_of(run).string(), check_it);
 }
 
 std::string data_of_run(const std::string& run) {
-  const std::filesystem::path file = config_of(run);
   std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return "";
-  const std::string text = read_bytes(file, kMaxConfig);
-  return about(file.string(), [&] { return plain_object(text).at("data").get<std::string>(); });
+  if (!std::filesystem::exists(config_of(run), ignored)) return "";
+  return read_run(run, [](const Json& config) { config.at("data").get<std::string>(); }).at("data");
 }
 
 void check_same_data(const ResumedRun& run, const DataSets& datasets) {

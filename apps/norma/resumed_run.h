@@ -1,6 +1,7 @@
 // A run that --resume takes up again: what its config.json says, and what the command line says otherwise.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,10 @@ ResumedRun parse_config(std::string_view text, const std::string& file, const Op
 
 /// parse_config() of RUN/config.json, the run being line.resume. Throws DataError where there is none, too.
 ResumedRun read_config(const Options& line);
+
+/// RUN/config.json of whatever verb, which `check_it` looks at first. Throws DataError where there is none, where it is no object
+/// of plain values, and for what check_it throws: Error, or what Json throws for a value that is missing or of another kind.
+Json read_run(const std::string& run, const std::function<void(const Json&)>& check_it);
 
 /// The --data of the run in a folder; "" where the folder holds no config.json. Throws DataError where that is damaged.
 std::string data_of_run(const std::string& run);

@@ -87,10 +87,9 @@ void add_confusion(Page& page, const Confusion& confusion) {
   }
   bars.groups = map.y_labels = map.x_labels;
   bars.sets.push_back({.name = "test accuracy", .values = accuracies});
-  page.figure(
-      svg(map),
-      "A row for each class: how many percent of its test images the network took for each of the classes. What "
-      "is right stands on the diagonal.");
+  page.figure(svg(map),
+              "A row for each class: how many percent of its test images the network took for each of the classes. "
+              "What is right stands on the diagonal.");
   page.figure(svg(bars), "How many percent of the test images of each class the network got right: that diagonal.");
 }
 
@@ -190,8 +189,7 @@ std::string TrainReport::html(const std::string& metrics, const TestAnswers& ans
   page.code(command_);
   page.paragraph(
       "The same command gives the same weights and metrics.csv, bit for bit, on any number of threads. metrics.csv "
-      "holds the "
-      "numbers behind the curves, log.jsonl the throughput.");
+      "holds the numbers behind the curves, log.jsonl the throughput.");
   page.heading("Options");
   page.table({"option", "value"}, rows_of(config_));
   page.heading("Machine");

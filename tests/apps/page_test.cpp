@@ -51,6 +51,24 @@ TEST(Page, PutsFiguresThatFollowEachOtherSideBySide) {
   EXPECT_EQ(page.charts(), (std::vector<std::string>{a, b, a}));
 }
 
+TEST(Page, WhatIsAppendedIsAsIfItHadBeenWrittenHere) {
+  const std::string chart = svg(LineChart{"t", {"x"}, {"y"}, {}});
+  const auto write = [&](Page& page) {
+    page.heading("h");
+    page.figure(chart, "one");
+    page.paragraph("p");
+    page.figure(chart + " ", "two");
+  };
+  Page direct("t"), whole("t"), part("unused");
+  for (Page* page : {&direct, &whole}) page->paragraph("before"), page->figure(chart, "zero");
+  write(direct);
+  write(part);
+  whole.append(part);
+  for (Page* page : {&direct, &whole}) page->figure(chart, "three"), page->paragraph("after");
+  EXPECT_EQ(whole.html(), direct.html());
+  EXPECT_EQ(whole.charts(), direct.charts());
+}
+
 TEST(Page, SetsNumbersRightAndWordsLeft) {
   Page page("t");
   page.table({"name", "loss", "steps", "kernel"}, {{"with", "1.5 ± 0.1", "310", "3x3"},

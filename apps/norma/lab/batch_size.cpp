@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "apps/norma/chart.h"
 #include "apps/norma/lab/batch_noise.h"
+#include "apps/norma/lab/drawing.h"
 #include "apps/norma/lab/training.h"
 #include "layers/batch_norm_model.h"
 #include "optim/schedule.h"
@@ -21,8 +21,6 @@ constexpr Index kMeasured = 64;    // batch size of the network whose statistics
 constexpr Index kPoolSize = 2048;  // images that recalibrate() sees and the random batches come from
 
 const std::vector<std::string> kNorms{"batch", "group", "none"};
-
-std::string arm(const std::string& norm) { return norm == "none" ? "no norm" : norm + " norm"; }
 
 /// The steps done, each in its time; the mean loss of the last quarter, NaN if it diverged.
 double train(const Setup& setup, Trainer& trainer, Index n, double peak, Recorder& record) {
@@ -76,22 +74,15 @@ std::vector<Job> jobs(const Setup& setup) {
   std::vector<Job> all;
   for (Index n = kSmallest; n <= kLargest; n *= 2)
     for (const std::string& norm : kNorms)
-      all.push_back({fmt::format("{}, batches of {}", arm(norm), n), cost(norm, n),
+      all.push_back({fmt::format("{}, batches of {}", arm_name(norm), n), cost(norm, n),
                      [=, &setup](Recorder& record) { job(setup, norm, n, record); }});
   return all;
 }
 
 // The report, from the tables alone.
 
-/// Accuracy against batch size, in percent.
-Series accuracy_series(const Table& of_norm, const std::string& name, int colour,
-                       const std::string& column = "test_acc", Stroke stroke = Stroke::line) {
-  Series series{name, of_norm.numbers("batch_size"), of_norm.numbers(column), {}, {}, colour, stroke};
-  for (double& share : series.y) share *= 100;
-  return series;
-}
-
-std::string percent(const std::vector<double>& share) {
+/// The first of them without its sign, for a column headed by it.
+std::string points(const std::vector<double>& share) {
   return share.empty() || std::isnan(share[0]) ? "-" : fmt::format("{:.1f}", 100 * share[0]);
 }
 
@@ -101,9 +92,9 @@ void report_accuracy(const Table& rows, Page& page, std::vector<std::string>& fo
   int colour = 0;
   for (const std::string& norm : kNorms)
     if (const Table part = rows.where("norm", norm); !part.empty())
-      chart.series.push_back(accuracy_series(part, arm(norm), colour++));
-  chart.series.push_back(
-      accuracy_series(rows.where("norm", "batch"), "recalibrated", 0, "recalibrated_acc", Stroke::dashed));
+      chart.series.push_back(curve(arm_name(norm), part, "batch_size", "test_acc", colour++, 100));
+  chart.series.push_back(curve("recalibrated", rows.where("norm", "batch"), "batch_size", "recalibrated_acc", 0, 100));
+  chart.series.back().stroke = Stroke::dashed;
   page.figure(
       svg(chart),
       "Each point is one training with one seed, tested in eval(), so differences of 3 points mean little. Dashed: "
@@ -119,9 +110,9 @@ void report_accuracy(const Table& rows, Page& page, std::vector<std::string>& fo
   std::vector<std::vector<std::string>> lines;
   for (const Json& n : rows.distinct("batch_size")) {
     const Table at_n = rows.where("batch_size", n), batch = at_n.where("norm", "batch");
-    lines.push_back({n.dump(), percent(batch.numbers("test_acc")), percent(batch.numbers("recalibrated_acc")),
-                     percent(at_n.where("norm", "group").numbers("test_acc")),
-                     percent(at_n.where("norm", "none").numbers("test_acc"))});
+    lines.push_back({n.dump(), points(batch.numbers("test_acc")), points(batch.numbers("recalibrated_acc")),
+                     points(at_n.where("norm", "group").numbers("test_acc")),
+                     points(at_n.where("norm", "none").numbers("test_acc"))});
   }
   page.table({"batch", "BN, %", "recalibrated, %", "GN, %", "none, %"}, lines);
   for (const std::string& norm : kNorms) {
@@ -134,7 +125,7 @@ void report_accuracy(const Table& rows, Page& page, std::vector<std::string>& fo
     found.push_back(fmt::format(
         "With {}: {:.1f}% of the test images right with batches of {:g}, {:.1f}% with batches of {:g}, at best "
         "{:.1f}% with {:g}: {:.1f} points lost at the small end, {:.1f} at the large one.",
-        arm(norm), 100 * share.front(), n.front(), 100 * share.back(), n.back(), 100 * share[best], n[best],
+        arm_name(norm), 100 * share.front(), n.front(), 100 * share.back(), n.back(), 100 * share[best], n[best],
         100 * (share[best] - share.front()), 100 * (share[best] - share.back())));
   }
   if (const std::size_t gone = rows.where("diverged", true).rows.size(); gone > 0)

@@ -139,10 +139,10 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
               without = curves.where("norm", "none").where("lr", highest);
   if (!with.empty() && !without.empty()) {
     const Outcome a = outcome_of(with), b = outcome_of(without);
-    found.push_back(fmt::format(
-        "At the highest rate, {:g}, the network with batch norm ends at {}, the one without at {} ({:.0f} of {:.0f} "
-        "seeds diverged).",
-        highest, percent(a.accuracy.mean), percent(b.accuracy.mean), b.diverged, b.seeds));
+    found.push_back(
+        fmt::format("At the highest rate, {:g}, the network with batch norm ends at {}, the one without at {} ({:.0f} "
+                    "of {:.0f} seeds diverged).",
+                    highest, percent(a.accuracy.mean), percent(b.accuracy.mean), b.diverged, b.seeds));
   }
   return found;
 }
@@ -153,13 +153,10 @@ Experiment convergence() {
   return {"convergence",
           "Convergence with and without batch norm",
           "Does batch norm make a network learn faster, or only at learning rates at which it would not learn without? "
-          "The network "
-          "'small' (four convolutions) is trained with batches of 64 at three learning rates, which fall linearly to "
-          "0, with a BatchNorm2d "
-          "behind every "
-          "convolution and with none: the same weights to begin with, the same images in the same order. Compare the "
-          "curves at "
-          "one rate first; then compare the best rate of each network, which is the fair comparison.",
+          "The network 'small' (four convolutions) is trained with batches of 64 at three learning rates, which fall "
+          "linearly to 0, with a BatchNorm2d behind every convolution and with none: the same weights to begin with, "
+          "the same images in the same order. Compare the curves at one rate first; then compare the best rate of each "
+          "network, which is the fair comparison.",
           {{"curves", {"norm", "lr", "seed", "step", "train_loss", "train_acc", "test_loss", "test_acc"}}},
           jobs,
           report};

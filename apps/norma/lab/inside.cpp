@@ -131,14 +131,10 @@ Experiment inside() {
   return {"inside",
           "Inside the layers: signal and gradient with depth",
           "Ten convolutions behind each other: does what goes forward, and the gradient that comes back, keep its "
-          "size? With weights "
-          "drawn after He et al. 2015 it should at the start, even without batch norm; with weights half as large "
-          "every layer halves "
-          "the signal. Four networks, with batch norm and without, with He's weights and with half of them, are "
-          "trained on the same "
-          "batches; six times on the way every layer is looked at. Look from left to right in the figures: that is the "
-          "way through "
-          "the network.",
+          "size? With weights drawn after He et al. 2015 it should at the start, even without batch norm; with weights "
+          "half as large every layer halves the signal. Four networks, with batch norm and without, with He's weights "
+          "and with half of them, are trained on the same batches; six times on the way every layer is looked at. Look "
+          "from left to right in the figures: that is the way through the network.",
           {{"training", {"arm", "seed", "step", "loss", "accuracy"}},
            {"layers",
             {"arm", "seed", "step", "layer", "deviation", "within", "dead_channels", "dead_units", "gradient_norm",

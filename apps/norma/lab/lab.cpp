@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cmath>
 #include <set>
 
@@ -100,7 +99,6 @@ class Run {
   }
 
   std::string folder() const { return folder_.string(); }
-  std::size_t jobs() const { return jobs_.size(); }
 
   /// Runs what is missing; returns the signal that stopped it, 0 for none.
   int run() {
@@ -134,11 +132,9 @@ class Run {
 
   /// What was found, on stdout.
   void print_findings() const {
-    for (const Experiment& experiment : experiments_) {
-      Page unused("");
-      fmt::print("\n{}\n", experiment.title);
-      for (const std::string& sentence : experiment.report(tables(experiment), unused))
-        fmt::print("  - {}\n", sentence);
+    for (const Part& part : parts()) {
+      fmt::print("\n{}\n", part.experiment->title);
+      for (const std::string& sentence : part.found) fmt::print("  - {}\n", sentence);
     }
   }
 
@@ -171,39 +167,52 @@ class Run {
     return count;
   }
 
+  /// An experiment as far as it has come.
+  struct Part {
+    const Experiment* experiment;
+    Tables measured;
+    Page page{""};
+    std::vector<std::string> found;
+  };
+
+  std::vector<Part> parts() const {
+    std::vector<Part> all;
+    for (const Experiment& experiment : experiments_) {
+      Part& part = all.emplace_back(Part{&experiment, tables(experiment), Page(""), {}});
+      part.found = experiment.report(part.measured, part.page);
+    }
+    return all;
+  }
+
   void write_report() const {
-    const bool several = experiments_.size() > 1;
-    Page page(several ? "The lab: what batch norm does" : experiments_[0].title);
+    const std::vector<Part> all = parts();
+    const bool several = all.size() > 1;
+    Page page(several ? "The lab: what batch norm does" : all[0].experiment->title);
     page.paragraph(fmt::format("{}; seed {}, scale {:g}. {}", setup_.datasets.description, setup_.seed, setup_.scale,
                                finished() < jobs_.size()
                                    ? fmt::format("Not complete: {} of {} jobs.", finished(), jobs_.size())
                                    : ""));
     if (several) {
       page.chapter("What this run has shown");
-      for (const Experiment& experiment : experiments_) {
-        Page unused("");
-        const std::vector<std::string> found = experiment.report(tables(experiment), unused);
-        if (found.empty()) continue;
-        page.heading(experiment.title);
-        page.list(found);
+      for (const Part& part : all) {
+        if (part.found.empty()) continue;
+        page.heading(part.experiment->title);
+        page.list(part.found);
       }
     }
-    for (const Experiment& experiment : experiments_) {
-      const Tables measured = tables(experiment);
-      if (several) page.chapter(experiment.title);
-      page.paragraph(experiment.question);
-      Page unused("");
-      if (!several) page.list(experiment.report(measured, unused));
-      experiment.report(measured, page);
-      for (const auto& [name, table] : measured)
-        write_file(folder_ / ((several ? experiment.name + "-" : "") + name + ".csv"), csv(table));
+    for (const Part& part : all) {
+      if (several) page.chapter(part.experiment->title);
+      page.paragraph(part.experiment->question);
+      if (!several) page.list(part.found);
+      page.append(part.page);
+      for (const auto& [name, table] : part.measured)
+        write_file(folder_ / ((several ? part.experiment->name + "-" : "") + name + ".csv"), csv(table));
     }
     several ? page.chapter("How to run it again") : page.heading("How to run it again");
     page.code(config_.options.command);
     page.paragraph(
         "The same command gives the same CSV files, bit for bit, on any number of threads. The numbers behind every "
-        "figure "
-        "lie beside this page; config.json and env.json tell the options, the version and the machine.");
+        "figure lie beside this page; config.json and env.json tell the options, the version and the machine.");
     write_file(folder_ / "report.html", page.html());
     fs::create_directories(folder_ / "charts");
     for (std::size_t i = 0; i < page.charts().size(); ++i)

@@ -3,17 +3,12 @@
 #include <fmt/format.h>
 #include <omp.h>
 
-#include <filesystem>
-
-#include "apps/norma/build_info.h"
 #include "apps/norma/lab/lab.h"
-#include "data/files.h"
+#include "apps/norma/resumed_run.h"
 #include "data/text.h"
 
 namespace norma::lab {
 namespace {
-
-constexpr std::uintmax_t kMaxConfig = 1 << 16;  // bytes
 
 /// The option of the command line must be that of the run, if it is given.
 template <class Value>
@@ -24,15 +19,20 @@ Value kept(const LabOptions& o, const Json& before, const std::string& option, c
   return value;
 }
 
-LabConfig resumed(const LabOptions& o, const std::string& file) try {
-  Json before = Json::parse(read_bytes(file, kMaxConfig));
-  const auto verb = before.at("verb").get<std::string>();
-  if (verb != "lab") throw DataError(join(file, ": is the run of norma ", printable(verb), ", not of norma lab"));
-  auto name = before.at("lab").get<std::string>();
-  const std::string wrong = one_of(lab_names())(name);
-  if (!wrong.empty()) throw DataError(file + ": lab: " + wrong);
+void check_config(const Json& config) {
+  const auto verb = config.at("verb").get<std::string>();
+  check(verb == "lab", "is the run of norma ", printable(verb), ", not of norma lab");
+  const std::string wrong = one_of(lab_names())(config.at("lab").get<std::string>());
+  check(wrong.empty(), "lab: ", wrong);
+  config.at("seed").get<Index>();
+  config.at("scale").get<double>();
+  for (const char* key : {"data", "data_checksum"}) config.at(key).get<std::string>();
+}
+
+LabConfig resumed(const LabOptions& o) {
+  const Json before = read_run(o.resume, check_config);
+  const std::string name = before.at("lab");
   check(o.name.empty() || o.name == name, "lab ", o.name, " was given, but ", o.resume, " is of lab ", name);
-  before.at("data_checksum").get<std::string>();
   return {name,
           o.given.contains("data") ? o.data : before.at("data").get<std::string>(),
           static_cast<std::uint64_t>(kept(o, before, "seed", o.seed)),
@@ -40,23 +40,14 @@ LabConfig resumed(const LabOptions& o, const std::string& file) try {
           true,
           before,
           o};
-} catch (const Json::exception& error) {
-  const std::string_view text = error.what();
-  throw DataError(file + ": " + printable(text.substr(std::min(text.size(), text.find("] ") + 2))));
 }
 
 }  // namespace
 
 LabConfig configured(const LabOptions& o) {
-  if (o.resume.empty()) {
-    check(!o.name.empty(), "needs a name: ", fmt::format("{}", fmt::join(lab_names(), ", ")));
-    return {o.name, o.data, static_cast<std::uint64_t>(o.seed), o.scale, false, {}, o};
-  }
-  const std::filesystem::path file = std::filesystem::path(o.resume) / "config.json";
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored))
-    throw DataError(file.string() + ": no such file; --resume takes the folder of a run");
-  return resumed(o, file.string());
+  if (!o.resume.empty()) return resumed(o);
+  check(!o.name.empty(), "needs a name: ", fmt::format("{}", fmt::join(lab_names(), ", ")));
+  return {o.name, o.data, static_cast<std::uint64_t>(o.seed), o.scale, false, {}, o};
 }
 
 void check_same_data(const LabConfig& config, const DataSets& datasets) {
@@ -68,18 +59,10 @@ void check_same_data(const LabConfig& config, const DataSets& datasets) {
 }
 
 Json to_json(const LabConfig& config, const DataSets& datasets) {
-  return {{"norma", NORMA_VERSION},
-          {"git", build_info::kGit},
-          {"verb", "lab"},
-          {"lab", config.name},
-          {"data", datasets.source},
-          {"data_description", datasets.description},
-          {"train_images", datasets.train.size()},
-          {"test_images", datasets.test.size()},
-          {"data_checksum", checksum(datasets)},
-          {"seed", config.seed},
-          {"scale", config.scale},
-          {"threads", omp_get_max_threads()}};
+  Json json = config_head("lab", datasets);
+  json.update(
+      Json{{"lab", config.name}, {"seed", config.seed}, {"scale", config.scale}, {"threads", omp_get_max_threads()}});
+  return json;
 }
 
 }  // namespace norma::lab

@@ -24,9 +24,7 @@ const std::vector<Index> kWidths{16, kPool, 16, 32, kPool, 32, 64, kPool, 64, 64
 
 const std::vector<std::string> kNorms{"batch", "none"};
 
-std::string arm(const std::string& norm) {
-  return norm == "batch" ? "batch norm" : norm == "frozen" ? "batch norm, frozen" : "no norm";
-}
+std::string arm(const std::string& norm) { return norm == "frozen" ? "batch norm, frozen" : arm_name(norm); }
 
 /// A network in training, and what is measured on the way.
 class Walk {
@@ -183,18 +181,13 @@ void draw_curvature(const Table& hessian, Page& page, std::vector<std::string>& 
   page.table({"", "step", "eigenvalue, of the seeds", "largest residual"}, rows);
   page.paragraph(
       "Where the residual |Hv - value v| / |value| is above 1 the number tells little: before training, with batch "
-      "norm, the "
-      "largest curvatures are close together and small. Frozen: the same weights, the mean and variance of the batch "
-      "taken "
-      "for constants. Page 2019 found 128 with batch norm, 2246 frozen and 3486 without, in another network, trained "
-      "longer. Gradient descent at a constant rate is stable where no eigenvalue exceeds 2 / rate, here 20, and drives "
-      "the largest "
-      "one up to about there (Cohen et al. 2021, \"Gradient Descent on Neural Networks Typically Occurs at the Edge of "
-      "Stability\"), so "
-      "that at the end both networks may stand at the same curvature, the one with batch norm at a lower loss. The "
-      "sound comparison is "
-      "with the frozen statistics: the same weights, the same function, only without the gradient through mean and "
-      "variance.");
+      "norm, the largest curvatures are close together and small. Frozen: the same weights, the mean and variance of "
+      "the batch taken for constants. Page 2019 found 128 with batch norm, 2246 frozen and 3486 without, in another "
+      "network, trained longer. Gradient descent at a constant rate is stable where no eigenvalue exceeds 2 / rate, "
+      "here 20, and drives the largest one up to about there (Cohen et al. 2021, \"Gradient Descent on Neural Networks "
+      "Typically Occurs at the Edge of Stability\"), so that at the end both networks may stand at the same curvature, "
+      "the one with batch norm at a lower loss. The sound comparison is with the frozen statistics: the same weights, "
+      "the same function, only without the gradient through mean and variance.");
   found.push_back(sentence + ".");
 }
 
@@ -208,12 +201,11 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
   bool both = false;
   for (const std::string& norm : kNorms) {
     const Table of_arm = points.where("norm", norm);
+    const std::vector<double> step = of_arm.numbers("step"), low = of_arm.numbers("loss_low"),
+                              high = of_arm.numbers("loss_high"), smoothness = of_arm.numbers("smoothness");
     std::vector<double> widths, smooth;
-    for (std::size_t i = 0; i < of_arm.rows.size(); ++i)
-      if (of_arm.numbers("step")[i] > 0) {
-        widths.push_back(of_arm.numbers("loss_high")[i] - of_arm.numbers("loss_low")[i]);
-        smooth.push_back(of_arm.numbers("smoothness")[i]);
-      }
+    for (std::size_t i = 0; i < step.size(); ++i)
+      if (step[i] > 0) widths.push_back(high[i] - low[i]), smooth.push_back(smoothness[i]);
     if (widths.empty()) continue;
     range += fmt::format("{} {:.3g} with {} (effective smoothness {:.3g})", both ? ", and" : "", spread(widths).mean,
                          arm(norm), spread(smooth).mean);
@@ -230,12 +222,10 @@ Experiment landscape() {
   return {"landscape",
           "The landscape of the loss",
           "Why can a network with batch norm take larger steps? Santurkar et al. 2018 say: because its loss is "
-          "smoother, so that the "
-          "gradient still holds a step away. Two networks of seven convolutions, with and without batch norm, are "
-          "trained by plain "
-          "gradient descent at the rate 0.1, on the same batches; on the way we look along the gradient, and measure "
-          "the largest "
-          "curvature. Look at how wide the bands are, and for how large steps the gradient keeps its direction.",
+          "smoother, so that the gradient still holds a step away. Two networks of seven convolutions, with and "
+          "without batch norm, are trained by plain gradient descent at the rate 0.1, on the same batches; on the way "
+          "we look along the gradient, and measure the largest curvature. Look at how wide the bands are, and for how "
+          "large steps the gradient keeps its direction.",
           {{"along", {"norm", "seed", "step", "distance", "loss", "gradient_change", "smoothness"}},
            {"points",
             {"norm", "seed", "step", "loss", "loss_low", "loss_high", "gradient_norm", "change_low", "change_high",

@@ -24,26 +24,16 @@ struct Gap {
 /// For each batch norm: how far its running statistics are from those of 1024 training images, taken as one batch. Of the
 /// means in standard deviations of the batch, of the variances as |running/batch - 1|; averages over channels.
 std::vector<Gap> gaps(Sequential& model, const DataSets& data) {
-  const NoGrad values_only;
-  const KeepBuffers keep(model);
-  const EvalMode back_afterwards(model);
   const ImageSet images = first_images(data.train, 1024);
   DataLoader loader(images, {.batch_size = 1024, .normalisation = data.normalisation});
+  const std::vector<Moments> seen = seen_by_norms(model, loader, true);
   const auto norms = batch_norms(model);
-  std::vector<ChannelStats> running;
-  std::vector<Moments> seen(norms.size());
-  for (std::size_t i = 0; i < norms.size(); ++i) {
-    running.push_back(norms[i].second->running_stats());
-    norms[i].second->report_moments(&seen[i]);
-  }
-  model.train();
-  model.forward(loader.batch(0).images);
   std::vector<Gap> all;
   for (std::size_t i = 0; i < norms.size(); ++i) {
-    norms[i].second->report_moments(nullptr);
+    const ChannelStats running = norms[i].second->running_stats();
     const DoubleRow variance = seen[i].squares / seen[i].count;
-    all.push_back({norms[i].first, ((running[i].mean - seen[i].mean).abs() * inverse_std(variance, 1e-12)).mean(),
-                   (running[i].variance / (variance + 1e-12) - 1).abs().mean()});
+    all.push_back({norms[i].first, ((running.mean - seen[i].mean).abs() * inverse_std(variance, 1e-12)).mean(),
+                   (running.variance / (variance + 1e-12) - 1).abs().mean()});
   }
   return all;
 }
@@ -156,22 +146,20 @@ std::vector<Job> jobs(const Setup& setup) {
 }  // namespace
 
 Experiment modes() {
-  return {"modes",
-          "train() and eval()",
-          "A network with batch norm is two networks: in train() every channel is normalised with the mean and "
-          "variance of this "
-          "batch, in eval() with averages that ran along while it was trained, running = 0.9 running + 0.1 batch. How "
-          "far are the "
-          "two apart, when, and what happens to those who use the wrong one? The network 'small' is trained with "
-          "batches of "
-          "64 at the learning rate 0.1; everything else is measured on it without moving its state.",
-          {{"accuracy", {"seed", "step", "eval_acc", "train_mode_acc"}},
-           {"layers", {"step", "layer", "mean_gap", "variance_gap"}},
-           {"approach", {"k", "layer", "distance", "theory"}},
-           {"company", {"image", "size", "company", "mode", "logit", "right"}},
-           {"forgotten", {"batch", "accuracy", "eval_acc"}}},
-          jobs,
-          report_modes};
+  return {
+      "modes",
+      "train() and eval()",
+      "A network with batch norm is two networks: in train() every channel is normalised with the mean and variance of "
+      "this batch, in eval() with averages that ran along while it was trained, running = 0.9 running + 0.1 batch. How "
+      "far are the two apart, when, and what happens to those who use the wrong one? The network 'small' is trained "
+      "with batches of 64 at the learning rate 0.1; everything else is measured on it without moving its state.",
+      {{"accuracy", {"seed", "step", "eval_acc", "train_mode_acc"}},
+       {"layers", {"step", "layer", "mean_gap", "variance_gap"}},
+       {"approach", {"k", "layer", "distance", "theory"}},
+       {"company", {"image", "size", "company", "mode", "logit", "right"}},
+       {"forgotten", {"batch", "accuracy", "eval_acc"}}},
+      jobs,
+      report_modes};
 }
 
 }  // namespace norma::lab

@@ -17,8 +17,8 @@ void draw_accuracy(const Table& accuracy, Page& page, std::vector<std::string>& 
   chart.series = {banded("eval()", accuracy, "step", "eval_acc", 0, 100),
                   banded("train()", accuracy, "step", "train_mode_acc", 1, 100)};
   page.figure(svg(chart),
-              "Batches of 64 in train(). Line: mean of the seeds, band: lowest to highest. eval() lags and jumps "
-              "while the weights move fast: its averages are of weights that are no more.");
+              "Batches of 64 in train(). Line: mean of the seeds, band: lowest to highest. eval() lags and jumps while "
+              "the weights move fast: its averages are of weights that are no more.");
   const std::vector<double> eval = accuracy.numbers("eval_acc"), train = accuracy.numbers("train_mode_acc");
   double largest = 0, step = 0;
   for (std::size_t i = 0; i < eval.size(); ++i)
@@ -51,8 +51,8 @@ void draw_layers(const Table& layers, Page& page) {
   }
   means.series.push_back(theory);
   page.figure(svg(means),
-              "Distance of the running mean from that of 1024 training images. Dashed: the first layer's "
-              "distance at the start times (1 - momentum)^k.");
+              "Distance of the running mean from that of 1024 training images. Dashed: the first layer's distance at "
+              "the start times (1 - momentum)^k.");
   page.figure(svg(variances), "The same for the variance: 0.1 is a tenth too much or too little.");
 }
 
@@ -76,8 +76,7 @@ void draw_approach(const Table& approach, Page& page, std::vector<std::string>& 
   const Spread ten = spread(after10.numbers("distance")), last = spread(after64.numbers("distance"));
   found.push_back(
       fmt::format("After 10 batches {:.1f} to {:.1f}% of the start's distance was left in the layers' running means "
-                  "and variances (0.9^10 is "
-                  "{:.1f}%), after 64 {:.1f} to {:.1f}%.",
+                  "and variances (0.9^10 is {:.1f}%), after 64 {:.1f} to {:.1f}%.",
                   100 * ten.low, 100 * ten.high, 100 * std::pow(0.9, 10), 100 * last.low, 100 * last.high));
 }
 
@@ -106,8 +105,7 @@ void draw_company(const Table& company, Page& page, std::vector<std::string>& fo
                  still = spread(eval.where("image", 0).numbers("logit"));
     found.push_back(
         fmt::format("In train() with batches of {} the company decides whether {:.0f} of {} images are taken for what "
-                    "they are; the "
-                    "logit of the first moved between {:.2f} and {:.2f}, in eval() by {:g}.",
+                    "they are; the logit of the first moved between {:.2f} and {:.2f}, in eval() by {:g}.",
                     size.dump(), changing, images.size(), logit.low, logit.high, still.high - still.low));
   }
 }
@@ -123,13 +121,13 @@ void draw_forgotten(const Table& forgotten, Page& page, std::vector<std::string>
   page.figure(svg(chart),
               "The trained network, tested in train() with batches of 1 to 256, as one does who forgets eval().");
   const std::vector<double> sizes = forgotten.numbers("batch"), accuracy = forgotten.numbers("accuracy");
-  found.push_back(fmt::format(
-      "A forgotten eval() costs {:.1f} percentage points with batches of {:.0f}, {:.1f} with {:.0f} and {:.1f} with "
-      "{:.0f}; eval() has {}.",
-      100 * (forgotten.numbers("eval_acc")[0] - accuracy[0]), sizes[0],
-      100 * (forgotten.numbers("eval_acc")[0] - accuracy[3]), sizes[3],
-      100 * (forgotten.numbers("eval_acc")[0] - accuracy.back()), sizes.back(),
-      percent(forgotten.numbers("eval_acc")[0])));
+  found.push_back(
+      fmt::format("A forgotten eval() costs {:.1f} percentage points with batches of {:.0f}, {:.1f} with {:.0f} and "
+                  "{:.1f} with {:.0f}; eval() has {}.",
+                  100 * (forgotten.numbers("eval_acc")[0] - accuracy[0]), sizes[0],
+                  100 * (forgotten.numbers("eval_acc")[0] - accuracy[3]), sizes[3],
+                  100 * (forgotten.numbers("eval_acc")[0] - accuracy.back()), sizes.back(),
+                  percent(forgotten.numbers("eval_acc")[0])));
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "apps/norma/chart.h"
+#include "apps/norma/lab/drawing.h"
 #include "apps/norma/lab/lab.h"
 #include "apps/norma/lab/training.h"
 #include "layers/batch_norm_model.h"
@@ -37,25 +37,6 @@ const std::vector<Arm>& arms() {
   return all;
 }
 
-/// What reached every batch norm of the model while the images went through it.
-std::vector<Moments> seen_by_norms(Module& model, DataLoader& loader, bool training_mode, Recorder& record) {
-  const NoGrad values_only;
-  const KeepBuffers keep(model);
-  const EvalMode back_afterwards(model);
-  model.train(training_mode);
-  const auto norms = batch_norms(model);
-  std::vector<Moments> seen(norms.size());
-  for (std::size_t i = 0; i < norms.size(); ++i) norms[i].second->report_moments(&seen[i]);
-  const std::shared_ptr<void> stop(nullptr, [&](void*) {
-    for (const auto& [name, norm] : norms) norm->report_moments(nullptr);
-  });
-  for (Index b = 0; b < loader.batches(); ++b) {
-    record.progress(1);
-    model.forward(loader.batch(b).images);
-  }
-  return seen;
-}
-
 /// Mean over the channels that are alive of max(a/b, b/a).
 double shift_ratio(const DoubleRow& a, const DoubleRow& b) {
   double sum = 0, count = 0;
@@ -65,8 +46,9 @@ double shift_ratio(const DoubleRow& a, const DoubleRow& b) {
 }
 
 void measure_shift(Module& model, DataLoader& loader, const std::string& arm, std::uint64_t seed, Recorder& record) {
-  const std::vector<Moments> train = seen_by_norms(model, loader, true, record);
-  const std::vector<Moments> eval = seen_by_norms(model, loader, false, record);
+  const auto on_batch = [&record] { record.progress(1); };
+  const std::vector<Moments> train = seen_by_norms(model, loader, true, on_batch);
+  const std::vector<Moments> eval = seen_by_norms(model, loader, false, on_batch);
   const auto norms = batch_norms(model);
   for (std::size_t i = 0; i < norms.size(); ++i) {
     const DoubleRow v_train = train[i].squares / train[i].count, v_eval = eval[i].squares / eval[i].count;
@@ -150,13 +132,8 @@ std::string curves_chart(LineChart chart, const Table& rows, const std::vector<s
   for (std::size_t i = 0; i < arms.size(); ++i) {
     const Table part = rows.where("arm", arms[i]);
     if (part.empty()) continue;
-    Series series{&arms == &kPlaces ? place_name(arms[i]) : arms[i], {}, {}, {}, {}, static_cast<int>(i)};
-    for (const Json& x : part.distinct(along)) {
-      const Spread s = spread(part.where(along, x).numbers(column));
-      series.x.push_back(x.get<double>());
-      series.y.push_back(factor * s.mean), series.low.push_back(factor * s.low), series.high.push_back(factor * s.high);
-    }
-    chart.series.push_back(std::move(series));
+    chart.series.push_back(
+        banded(&arms == &kPlaces ? place_name(arms[i]) : arms[i], part, along, column, static_cast<int>(i), factor));
   }
   return svg(chart);
 }

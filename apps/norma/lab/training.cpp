@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "layers/batch_norm_model.h"
 #include "layers/loss.h"
 
 namespace norma::lab {
@@ -55,6 +56,25 @@ Score score(Module& model, const ImageSet& images, const PixelStats& normalisati
   } catch (const NonFiniteError&) {
     return {};
   }
+}
+
+std::vector<Moments> seen_by_norms(Module& model, DataLoader& loader, bool training_mode,
+                                   const std::function<void()>& on_batch) {
+  const NoGrad values_only;
+  const KeepBuffers keep(model);
+  const EvalMode back_afterwards(model);
+  model.train(training_mode);
+  const auto norms = batch_norms(model);
+  std::vector<Moments> seen(norms.size());
+  for (std::size_t i = 0; i < norms.size(); ++i) norms[i].second->report_moments(&seen[i]);
+  const std::shared_ptr<void> stop(nullptr, [&](void*) {
+    for (const auto& [name, norm] : norms) norm->report_moments(nullptr);
+  });
+  for (Index b = 0; b < loader.batches(); ++b) {
+    on_batch();
+    model.forward(loader.batch(b).images);
+  }
+  return seen;
 }
 
 Spread spread(const std::vector<double>& values) {

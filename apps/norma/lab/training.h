@@ -1,13 +1,14 @@
 // What the experiments train, and how: step by step, without epochs.
 #pragma once
 
-#include <optional>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "apps/norma/datasets.h"
 #include "apps/norma/models.h"
 #include "apps/norma/training.h"
+#include "layers/channel_stats.h"
 #include "optim/sgd.h"
 
 namespace norma::lab {
@@ -45,6 +46,11 @@ class Trainer {
 /// before. A loss that is not finite gives {NaN, accuracy}.
 Score score(Module& model, const ImageSet& images, const PixelStats& normalisation, Index batch_size = 500,
             bool training_mode = false);
+
+/// What reaches every batch norm of the model, as batch_norms() lists them, while all images of the loader go through it in that
+/// mode; modes, buffers and recording are as before. `on_batch` is called before each batch.
+std::vector<Moments> seen_by_norms(
+    Module& model, DataLoader& loader, bool training_mode, const std::function<void()>& on_batch = [] {});
 
 /// The mean, the smallest and the largest of some numbers; NaN ones are left out, and without others all are NaN.
 struct Spread {
