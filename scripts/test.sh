@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds everything and runs all tests; then once more under the address, undefined-behaviour
-# and leak sanitizers. With --quick the second part is left out, and no PyTorch is fetched for the tests beside it.
+# Installs what is missing, builds everything and runs all tests; then those of the library once more under the address,
+# undefined-behaviour and leak sanitizers. With --quick the second part is left out, and no PyTorch is fetched for the tests beside it.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -37,11 +37,12 @@ find_python() {
   fi
 }
 
-# run_tests PRESET: prints what failed, and ctest's closing lines.
+# run_tests PRESET [CTEST_OPTION...]: prints what failed, and ctest's closing lines.
 run_tests() {
   local preset=$1 log=build/$1/test.log status=0
+  shift
   say "testing build/$preset (log: $log) ..."
-  ctest --preset "$preset" --no-tests=error --timeout 600 -j2 >"$log" 2>&1 || status=$?
+  ctest --preset "$preset" --no-tests=error --timeout 600 -j2 "$@" >"$log" 2>&1 || status=$?
   if ((status)); then
     grep -vE '^ *Start +[0-9]+:|^ *[0-9]+/[0-9]+ Test .* Passed ' "$log" >&2
     fail "tests failed in build/$preset"
@@ -59,7 +60,7 @@ build release all -DNORMA_TESTS=ON -DNORMA_APPS=ON ${python:+"-DNORMA_PYTHON=$py
 run_tests release
 
 if [[ $quick == no ]]; then
-  build asan-ubsan tests/all -DNORMA_TESTS=ON -DNORMA_APPS=OFF ${python:+"-DNORMA_PYTHON=$python"}
-  run_tests asan-ubsan
+  build asan-ubsan norma_tests -DNORMA_TESTS=ON -DNORMA_APPS=OFF
+  run_tests asan-ubsan -L '^norma_tests$'
 fi
 say "all tests passed"

@@ -50,6 +50,8 @@ expect_failure(layers/pool.cpp "# include \"layers/relu.h\"\n" ":1: must not inc
 expect_failure(layers/pool.cpp "#include \"optim/sgd.h\"\n" ":1: must not include optim/sgd.h")
 expect_failure(layers/relu.cpp "#include \"layers/fast/conv2d_3x3.h\"\n" ":1: must not include layers/fast/conv2d_3x3.h")
 expect_failure(layers/fast/relu.cpp "#include \"layers/conv2d.h\"\n" ":1: must not include layers/conv2d.h")
+expect_failure(apps/norma/bench.cpp "#include \"layers/fast/conv2d_kernels.h\"\n"
+  ":1: must not include layers/fast/conv2d_kernels.h")
 expect_failure(optim/sgd.cpp "#include \"layers/module.h\"\n" ":1: must not include layers/module.h")
 expect_failure(data/loader.cpp "#include \"optim/sgd.h\"\n" ":1: must not include optim/sgd.h")
 expect_failure(data/loader.cpp "#include \"apps/norma/options.h\"\n" ":1: must not include apps/norma/options.h")

@@ -9,16 +9,12 @@ norma_check(source.includes_can_fail check_includes_fails -D WORK=${CMAKE_CURREN
 norma_check(source.format check_format -D ROOT=${PROJECT_SOURCE_DIR})
 set_tests_properties(source.format PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: ")
 
-foreach(mode subdirectory package)
+foreach(mode without_fast package)
   norma_check(consumer.${mode} consumer -D MODE=${mode} -D SOURCE=${PROJECT_SOURCE_DIR} -D BUILD=${PROJECT_BINARY_DIR}
     -D WORK=${CMAKE_CURRENT_BINARY_DIR}/consumer_${mode} -D GENERATOR=${CMAKE_GENERATOR}
     -D COMPILER=${CMAKE_CXX_COMPILER} -D FLAGS=${CMAKE_CXX_FLAGS})
   set_tests_properties(consumer.${mode} PROPERTIES TIMEOUT 600)
 endforeach()
-
-add_test(NAME source.without_fast COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/without_fast.sh ${PROJECT_SOURCE_DIR}
-  ${CMAKE_CURRENT_BINARY_DIR}/without_fast)
-set_tests_properties(source.without_fast PROPERTIES LABELS source TIMEOUT 900)
 
 add_test(NAME source.avx2 COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/avx2.sh ${PROJECT_SOURCE_DIR}
   ${CMAKE_CURRENT_BINARY_DIR}/avx2 ${CMAKE_CXX_COMPILER})

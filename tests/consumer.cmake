@@ -1,6 +1,7 @@
-# cmake -D MODE=subdirectory|package -D SOURCE=... -D BUILD=... -D WORK=... -P consumer.cmake: builds and runs the project
-# in tests/consumer, which uses Norma from the outside: its source tree, or what `cmake --install BUILD` makes of it.
-# GENERATOR, COMPILER and FLAGS are those of BUILD.
+# cmake -D MODE=without_fast|package -D SOURCE=... -D BUILD=... -D WORK=... -P consumer.cmake: builds and runs the project
+# in tests/consumer, which uses Norma from the outside: what `cmake --install BUILD` makes of it; or its source tree, a copy
+# from which layers/fast/ and its line in CMakeLists.txt were deleted. (Nothing but layers/ may include layers/fast/, says
+# check_includes.cmake: what layers/ does not miss the programs do not.) GENERATOR, COMPILER and FLAGS are those of BUILD.
 cmake_minimum_required(VERSION 3.21)
 
 function(run)
@@ -17,7 +18,17 @@ if(MODE STREQUAL "package")
   # Optimised, but for no particular processor: the library's own flags must be enough to agree with it.
   set(how -D CMAKE_PREFIX_PATH=${WORK}/prefix -D CMAKE_BUILD_TYPE=Release)
 else()
-  set(how -D NORMA_SOURCE_DIR=${SOURCE} -D CMAKE_BUILD_TYPE=Debug)
+  foreach(part CMakeLists.txt cmake core layers optim data)
+    file(COPY ${SOURCE}/${part} DESTINATION ${WORK}/norma)
+  endforeach()
+  file(REMOVE_RECURSE ${WORK}/norma/layers/fast)
+  file(READ ${WORK}/norma/CMakeLists.txt with_fast)
+  string(REGEX REPLACE "\n *fast/[^\n]*" "" without_fast "${with_fast}")
+  if(without_fast STREQUAL with_fast)
+    message(FATAL_ERROR "CMakeLists.txt has no line of layers/fast/")
+  endif()
+  file(WRITE ${WORK}/norma/CMakeLists.txt "${without_fast}")
+  set(how -D NORMA_SOURCE_DIR=${WORK}/norma -D CMAKE_BUILD_TYPE=Debug)
 endif()
 run(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer -B ${WORK}/build -G ${GENERATOR} ${how}
   -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_CXX_FLAGS=${FLAGS})

@@ -165,7 +165,7 @@ def look_at_all(browser, reports, pictures):
     for report in reports:
         for width in (1280, 400):
             for scheme in ("light", "dark"):
-                picture = pictures and os.path.join(pictures, f"{pathlib.Path(report).stem}-{width}-{scheme}.png")
+                picture = pictures and os.path.join(pictures, f"{pathlib.Path(report).resolve().parent.name}-{pathlib.Path(report).stem}-{width}-{scheme}.png")
                 defects = browser.look(report, width, scheme, picture)
                 for defect in defects:
                     print(f"{report}, {width} pixels, {scheme}: {defect}")

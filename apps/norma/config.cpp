@@ -6,6 +6,8 @@
 
 #include "apps/norma/build_info.h"
 
+template class nlohmann::basic_json<nlohmann::ordered_map>;
+
 namespace norma {
 
 Json hyper_parameters(const Options& o) {

@@ -7,6 +7,9 @@
 #include "apps/norma/datasets.h"
 #include "apps/norma/options.h"
 
+// Made once, in config.cpp: each file that uses it would take seconds to compile it again.
+extern template class nlohmann::basic_json<nlohmann::ordered_map>;
+
 namespace norma {
 
 using Json = nlohmann::ordered_json;

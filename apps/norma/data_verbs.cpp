@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "apps/norma/options.h"
+#include "apps/norma/command_line.h"
 #include "core/check.h"
 #include "data/cifar10.h"
 #include "data/files.h"

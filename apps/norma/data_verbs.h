@@ -1,12 +1,14 @@
 // norma data: fetch, verify, show and make image sets.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <string>
 #include <vector>
 
 #include "core/types.h"
+
+namespace CLI {
+class App;
+}
 
 namespace norma {
 

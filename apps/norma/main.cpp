@@ -4,9 +4,9 @@
 #include <omp.h>
 #include <unistd.h>
 
+#include "apps/norma/command_line.h"
 #include "apps/norma/data_verbs.h"
 #include "apps/norma/lab/lab.h"
-#include "apps/norma/options.h"
 #include "core/brief_waits.h"
 #include "core/check.h"
 #include "data/image_set.h"

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "apps/norma/command_line.h"
 #include "apps/norma/models.h"
 #include "data/files.h"
 #include "data/text.h"

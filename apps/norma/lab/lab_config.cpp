@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include "apps/norma/command_line.h"
 #include "apps/norma/lab/lab.h"
 #include "apps/norma/resumed_run.h"
 #include "data/text.h"
