@@ -53,6 +53,7 @@ printf '{"job": "convergence: ba' >>killed/jobs.jsonl
 holds 'lab --resume: exit code 0' [ $? = 0 ]
 holds 'lab --resume: only what was missing' [ "$(grep -cE '^ *[0-9]+/18 ' out)" = $((18 - done_jobs)) ]
 holds 'lab --resume: the CSV of one that was never stopped' cmp killed/curves.csv two/curves.csv
+holds 'lab --resume: the first command in the report' grep -qF 'lab convergence --data synthetic --scale 0.01 --threads 1 --out killed' killed/report.html
 holds 'lab --resume: the report is complete' bash -c '! grep -q "Not complete" killed/report.html'
 
 # Stopped by a signal.

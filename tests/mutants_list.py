@@ -151,6 +151,44 @@ INSTANCE_NORM = [
     ("reset gives the running variance 0", 'name == "running_var" ? 1 : 0', "0"),
 ]
 
+FAST_TRANSFORMS = [
+    ("G not divided by N", "G[i][k] = power / N", "G[i][k] = power"),
+    ("another point: 1 for sqrt 2 is too inexact", "kRootTwo = 1.41421356237309504880", "kRootTwo = 4.0"),
+    ("the odd half has the even one's sign", "out(std::integral_constant<int, row + 1>{}, even - odd);",
+     "out(std::integral_constant<int, row + 1>{}, even + odd);"),
+    ("a transpose without infinity's row", "if constexpr (k == columns - 1) total +=", "if constexpr (false) total +="),
+]
+
+FAST_WINOGRAD = [
+    ("the filter of dx is not turned", "filters + ((c * 3 + 2 - i) * 3 + 2 - j)", "filters + ((c * 3 + i) * 3 + j)"),
+    ("dx with the padding of y", "transform_filters<T>(inputs, outputs, turned), 2 - padding,",
+     "transform_filters<T>(inputs, outputs, turned), padding,"),
+    ("tiles of 4x4 for any number of terms", "terms < 210", "terms < 52"),
+    ("dU begins with what was there before", "group > begin);", "true);"),
+    ("the last group of tiles is as large as the others", "count = std::min(group_size, grid.count - first);",
+     "count = group_size;"),
+]
+
+FAST_DIRECT = [
+    ("the stride goes along rows only", "{image + (i * g.s + u) * g.W * g.C, g.s * g.C, 1}",
+     "{image + (i + u) * g.W * g.C, g.s * g.C, 1}"),
+    ("the last window row alone", "row, out_row, u > 0);", "row, out_row, false);"),
+    ("dx keeps what the image before left", "std::fill_n(image, g.H * g.W * pixel, Real{0});", ""),
+    ("dx without padding's shift", "image + ((i + padding) * g.W + j + padding) * pixel, g.C,",
+     "image + (i * g.W + j) * pixel, g.C,"),
+    ("dweight of the last image alone", "for (Index n = begin; n < end; ++n) {", "for (Index n = end - 1; n < end; ++n) {"),
+]
+
+FAST_BATCH_NORM_RELU = [
+    ("ReLU keeps what is negative", "z_row[c] = y < 0 ? Real{0} : y;", "z_row[c] = y;"),
+    ("NaN becomes 0", "z_row[c] = y < 0 ? Real{0} : y;", "z_row[c] = y > 0 ? y : Real{0};"),
+    ("dz passes everywhere", "static_cast<Bits>(!(y(x, c) <= 0))", "static_cast<Bits>(true)"),
+    ("dz passes where y is 0", "static_cast<Bits>(!(y(x, c) <= 0))", "static_cast<Bits>(!(y(x, c) < 0))"),
+    ("dgamma without inv_std", "sums.tail(channels) * of_x.inv_std}", "sums.tail(channels)}"),
+    ("y in another order of operations", "(x - mean[c]) * gamma_inv_std[c] + beta[c]",
+     "x * gamma_inv_std[c] + (beta[c] - mean[c] * gamma_inv_std[c])"),
+]
+
 MUTANTS = {
     "layers/channel_stats.cpp": CHANNEL_STATS,
     "layers/batch_norm.cpp": BATCH_NORM,
@@ -159,4 +197,8 @@ MUTANTS = {
     "layers/group_norm.cpp": GROUP_NORM,
     "layers/layer_norm.cpp": LAYER_NORM,
     "layers/instance_norm.cpp": INSTANCE_NORM,
+    "layers/fast/batch_norm_relu.cpp": FAST_BATCH_NORM_RELU,
+    "layers/fast/conv2d_direct.cpp": FAST_DIRECT,
+    "layers/fast/conv2d_transforms.h": FAST_TRANSFORMS,
+    "layers/fast/conv2d_winograd.cpp": FAST_WINOGRAD,
 }

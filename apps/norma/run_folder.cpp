@@ -72,6 +72,13 @@ void describe_run(const fs::path& run, const Options& options, const Json& confi
   write_file(run / "config.json", pretty(config));  // the last: with it, it is a run
 }
 
+std::string begun_with(const fs::path& run) {
+  std::ifstream in(run / "command.txt");
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
 RunLog::RunLog(const fs::path& run)
     : file_(open((run / "log.jsonl").c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666)) {
   const std::string name = (run / "log.jsonl").string();

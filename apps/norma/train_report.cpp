@@ -9,6 +9,7 @@
 
 #include "apps/norma/chart.h"
 #include "apps/norma/environment.h"
+#include "apps/norma/run_folder.h"
 #include "apps/norma/training.h"
 #include "data/image_folder.h"
 
@@ -53,11 +54,6 @@ std::map<Index, double> speeds_in(const std::filesystem::path& log) {
     speeds[epoch->get<Index>()] = speed->get<double>();
   }
   return speeds;
-}
-
-std::string text_of(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 std::vector<std::vector<std::string>> rows_of(const Json& object) {
@@ -113,7 +109,7 @@ void TestAnswers::add(const Tensor& logits, std::span<const int> labels) {
 TrainReport::TrainReport(const std::filesystem::path& folder, const Json& config, const DataSets& datasets,
                          Index parameters)
     : config_(config),
-      command_(text_of(folder / "command.txt")),
+      command_(begun_with(folder)),
       datasets_(datasets),
       parameters_(parameters),
       speeds_(speeds_in(folder / "log.jsonl")) {}

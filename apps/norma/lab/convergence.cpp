@@ -42,7 +42,7 @@ std::vector<Job> jobs(const Setup& setup) {
     for (const double lr : kRates)
       for (const std::string& norm : kNorms)
         all.push_back({fmt::format("{}, learning rate {:g}, seed {}", arm_name(norm), lr, seed),
-                       norm == "batch" ? 1.2 : 1.0,
+                       norm == "batch" ? 8 : 6.5,
                        [=, &setup](Recorder& record) { train(setup, norm, lr, seed, record); }});
   return all;
 }

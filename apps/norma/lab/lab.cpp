@@ -104,14 +104,14 @@ class Run {
   int run() {
     const InterruptsNoted interrupts;
     double left = 0;
-    for (const NamedJob& job : jobs_) left += results_.has(job.key) ? 0 : job.job.cost;
+    for (const NamedJob& job : jobs_) left += results_.has(job.key) ? 0 : job.job.seconds;
     ProgressLine line(jobs_.size(), left);
     for (const NamedJob& named : jobs_) {
       if (results_.has(named.key)) {
         line.skip();
         continue;
       }
-      line.begin(experiments_.size() > 1 ? named.key : named.job.name, named.job.cost);
+      line.begin(experiments_.size() > 1 ? named.key : named.job.name, named.job.seconds);
       JobRecorder recorder(*named.experiment, line, interrupts);
       try {
         recorder.progress(0);
@@ -209,7 +209,7 @@ class Run {
         write_file(folder_ / ((several ? part.experiment->name + "-" : "") + name + ".csv"), csv(table));
     }
     several ? page.chapter("How to run it again") : page.heading("How to run it again");
-    page.code(config_.options.command);
+    page.code(begun_with(folder_));
     page.paragraph(
         "The same command gives the same CSV files, bit for bit, on any number of threads. The numbers behind every "
         "figure lie beside this page; config.json and env.json tell the options, the version and the machine.");

@@ -65,7 +65,7 @@ class Recorder {
 
 struct Job {
   std::string name;  // "batch norm, learning rate 0.1, seed 0"; no two of an experiment are the same
-  double cost;       // time it takes, beside other jobs
+  double seconds;    // about what it takes at scale 1 on two quiet cores
   std::function<void(Recorder&)> run;
 };
 

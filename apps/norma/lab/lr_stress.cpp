@@ -49,7 +49,7 @@ std::vector<Job> jobs(const Setup& setup) {
   std::vector<Job> all;
   for (std::uint64_t seed = setup.seed; seed < setup.seed + kSeeds; ++seed)
     for (const std::string& norm : kNorms)
-      all.push_back({fmt::format("{}, seed {}", arm_name(norm), seed), norm == "batch" ? 2.0 : 1.0,
+      all.push_back({fmt::format("{}, seed {}", arm_name(norm), seed), norm == "batch" ? 12 : 6,
                      [=, &setup](Recorder& record) { stress(setup, norm, seed, record); }});
   return all;
 }

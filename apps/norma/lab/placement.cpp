@@ -20,19 +20,19 @@ constexpr std::uint64_t kSeeds = 3;
 struct Arm {
   std::string name;
   Blocks blocks;
-  double cost;  // measured
+  double seconds;
 };
 
 const std::vector<Arm>& arms() {
   using Dropped = Blocks::Dropout;
   static const std::vector<Index> widths{16, kPool, 32, kPool, 64, kPool, 64};
   static const std::vector<Arm> all{
-      {"conv-BN-ReLU", {widths, "batch"}, 1},
-      {"conv-ReLU-BN", {widths, "batch", true}, 1},
-      {"no BN", {widths, "none"}, 0.7},
-      {"before each BN", {widths, "batch", false, Dropped::before_norm, kP}, 1.6},
-      {"behind each block", {widths, "batch", false, Dropped::behind_block, kP}, 1.6},
-      {"behind the last block", {widths, "batch", false, Dropped::behind_last_block, kP}, 1},
+      {"conv-BN-ReLU", {widths, "batch"}, 7},
+      {"conv-ReLU-BN", {widths, "batch", true}, 7},
+      {"no BN", {widths, "none"}, 5.5},
+      {"before each BN", {widths, "batch", false, Dropped::before_norm, kP}, 10},
+      {"behind each block", {widths, "batch", false, Dropped::behind_block, kP}, 10},
+      {"behind the last block", {widths, "batch", false, Dropped::behind_last_block, kP}, 7.5},
   };
   return all;
 }
@@ -61,8 +61,7 @@ void measure_shift(Module& model, DataLoader& loader, const std::string& arm, st
 void measure(const Setup& setup, Module& model, const std::string& arm, std::uint64_t seed, bool diverged,
              Recorder& record) {
   const DataSets& data = setup.datasets;
-  const ImageSet test = setup.test_images(setup.steps(2000, 250)),
-                 images = first_images(data.train, setup.steps(kStatistics, 256));
+  const ImageSet test = setup.test_images(), images = first_images(data.train, setup.steps(kStatistics, 256));
   DataLoader loader(images, {.batch_size = 256, .normalisation = data.normalisation});
   const Score before = diverged ? Score{} : score(model, test, data.normalisation);
   Score after;
@@ -81,7 +80,7 @@ void measure(const Setup& setup, Module& model, const std::string& arm, std::uin
 void train(const Setup& setup, const Arm& arm, std::uint64_t seed, Recorder& record) {
   const DataSets& data = setup.datasets;
   const Index steps = setup.steps(kSteps, kTests);
-  const ImageSet test = setup.test_images(setup.steps(2000, 250));
+  const ImageSet test = setup.test_images();
   Sequential model = make_blocks(arm.blocks, data.image_shape(), data.classes(), seed);
   Trainer trainer(model, data, {.lr = kRate, .batch_size = kBatch, .seed = seed});
   const Schedule schedule({.name = "cosine", .peak = kRate, .steps = steps});
@@ -105,7 +104,7 @@ std::vector<Job> jobs(const Setup& setup) {
   std::vector<Job> all;
   for (std::uint64_t seed = setup.seed; seed < setup.seed + kSeeds; ++seed)
     for (const Arm& arm : arms())
-      all.push_back({fmt::format("{}, seed {}", arm.name, seed), arm.cost,
+      all.push_back({fmt::format("{}, seed {}", arm.name, seed), arm.seconds,
                      [&arm, seed, &setup](Recorder& record) { train(setup, arm, seed, record); }});
   return all;
 }

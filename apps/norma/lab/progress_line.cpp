@@ -12,20 +12,20 @@ double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::
 
 }  // namespace
 
-ProgressLine::ProgressLine(std::size_t jobs, double cost)
-    : jobs_(jobs), cost_(cost), start_(Clock::now()), on_terminal_(isatty(STDOUT_FILENO) == 1) {}
+ProgressLine::ProgressLine(std::size_t jobs, double seconds)
+    : jobs_(jobs), all_(seconds), start_(Clock::now()), on_terminal_(isatty(STDOUT_FILENO) == 1) {}
 
-void ProgressLine::begin(const std::string& name, double cost) {
+void ProgressLine::begin(const std::string& name, double seconds) {
   ++number_;
   name_ = name;
-  of_job_ = cost;
+  of_job_ = seconds;
   job_start_ = Clock::now();
 }
 
 std::string ProgressLine::left(double done) const {
   const double elapsed = seconds_between(start_, Clock::now());
   if (done <= 0 || elapsed < 0.5) return "";
-  return fmt::format("about {:.0f} s left", elapsed / done * (cost_ - done));
+  return fmt::format("about {:.0f} s left", elapsed / done * (all_ - done));
 }
 
 void ProgressLine::show(double share) {

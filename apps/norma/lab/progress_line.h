@@ -9,15 +9,15 @@ namespace norma::lab {
 /// On a terminal the line of the job that runs is redrawn in place. A job that is done leaves a line in any case.
 class ProgressLine {
  public:
-  /// `cost` of all jobs that are to be run, in the unit of begin()'s.
-  ProgressLine(std::size_t jobs, double cost);
+  /// `seconds`: about what all jobs that are to be run will take. What is left is told from that and from how fast it goes.
+  ProgressLine(std::size_t jobs, double seconds);
   ~ProgressLine() { wipe(); }
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
   /// A job that was done before.
   void skip() { ++number_; }
-  void begin(const std::string& name, double cost);
+  void begin(const std::string& name, double seconds);
   /// How much of the job is done, 0 to 1.
   void show(double share);
   /// Returns the seconds that the job took.
@@ -27,12 +27,12 @@ class ProgressLine {
  private:
   using Clock = std::chrono::steady_clock;
   std::size_t jobs_, number_ = 0;
-  double cost_, done_ = 0, of_job_ = 0;
+  double all_, done_ = 0, of_job_ = 0;
   std::string name_;
   Clock::time_point start_, job_start_, last_;
   bool on_terminal_, drawn_ = false;
 
-  /// What is left when so much cost is behind: "about 95 s left".
+  /// What is left when `done` of all_ is behind: "about 95 s left".
   std::string left(double done) const;
 };
 
