@@ -56,6 +56,14 @@ TEST(BatchNormReLU, HasTheBitsOfTheTwoLayers) {
     }
 }
 
+TEST(BatchNormReLU, PassesNothingBackWhereItsOutputIsZero) {  // as relu(): its slope at 0 is 0
+  const Tensor x = random_tensor({3, 4, 5, 5}, 1);
+  Sequential net(BatchNorm2d(4), ReLU());
+  for (const Tensor& p : net.parameters()) set(p, Tensor(p.shape()));
+  const Result r = run(net, x, random_tensor(x.shape(), 3));
+  for (const Tensor& t : {r.y, r.dx, r.dgamma, r.dbeta}) EXPECT_TRUE((t.rows() == 0).all());
+}
+
 TEST(BatchNormReLU, PassesNaNAndInfinityAsTheTwoLayersDo) {
   Tensor x = random_tensor({3, 9, 5, 5}, 1);
   x.pixels()(3, 2) = kNaN;

@@ -133,6 +133,17 @@ TEST(FastConv2d, ErrorIsAtMostThreeTimesTheDefinitions) {
             << worst[2] << "\n";
 }
 
+TEST(FastConv2d, AddsUpWhatManyImagesSayOfTheFilters) {  // several images a task
+  for (const Case& s : {Case{.n = 40, .c = 5, .h = 7, .w = 6, .o = 9, .k = 3, .stride = 2, .padding = 1},
+                        Case{.n = 40, .c = 5, .h = 4, .w = 4, .o = 9, .k = 1, .stride = 1, .padding = 0},
+                        Case{.n = 40, .c = 20, .h = 9, .w = 9, .o = 17, .k = 3, .stride = 1, .padding = 1}}) {
+    const Arguments a(s);
+    const Results right = exact(s, a.x, a.weight, a.dy);
+    const std::vector<Tensor> fast = by(ConvMethod::automatic, s, a.x, a.weight, a.dy);
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_LE(rms_error(fast[i], right[i]), 1e-6) << s << ": result " << i;
+  }
+}
+
 #if __has_include("layers/fast/conv2d_kernels.h")
 TEST(FastConv2d, WinogradWorksForAnyNumberOfChannels) {
   for (const Case& s : shapes()) {

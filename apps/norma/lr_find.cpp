@@ -37,6 +37,11 @@ bool too_large(const Curve& curve) {
   return !std::isfinite(now) || now > kTooLarge * *std::min_element(curve.smoothed.begin(), curve.smoothed.end());
 }
 
+/// Whether the smallest loss is the last one, so that no rate was too large.
+bool still_falls(const Curve& curve) {
+  return std::min_element(curve.smoothed.begin(), curve.smoothed.end()) == curve.smoothed.end() - 1;
+}
+
 Curve run(Module& model, const DataSets& datasets, const LrFindOptions& o, LineFile& csv) {
   lab::Trainer trainer(model, datasets,
                        {.batch_size = o.batch_size,
@@ -82,10 +87,12 @@ std::string page_of(const Curve& curve, double suggestion, const LrFindOptions& 
     while (at + 1 < curve.rates.size() && curve.rates[at] < suggestion) ++at;
     chart.series.push_back(
         {.name = "suggested", .x = {suggestion}, .y = {curve.smoothed[at]}, .colour = 1, .stroke = Stroke::dots});
-    page.paragraph(fmt::format(
-        "Suggested: {:.2g}, a tenth of the rate at which the smoothed loss is smallest, {:.2g}. There the loss is "
-        "about to grow; a tenth leaves room for a whole training.",
-        suggestion, 10 * suggestion));
+    page.paragraph(
+        fmt::format("Suggested: {:.2g}, a tenth of the rate at which the smoothed loss is smallest, {:.2g}. {}",
+                    suggestion, 10 * suggestion,
+                    still_falls(curve)
+                        ? "It is smallest at the end: larger rates may be better still, try a larger --to."
+                        : "There the loss is about to grow; a tenth leaves room for a whole training."));
   } else {
     page.paragraph("The loss did not fall noticeably at any rate: there is nothing to suggest.");
   }
@@ -128,8 +135,9 @@ int lr_find(const LrFindOptions& o) {
              curve.rates.back());
   if (fell)
     fmt::print(
-        "smallest loss at {:.2g}: {:.3f} instead of {:.3f} at the start\nsuggested: --lr {:.2g}, a tenth of it\n",
-        curve.rates[best], curve.smoothed[best], curve.smoothed.front(), suggestion);
+        "smallest loss at {:.2g}: {:.3f} instead of {:.3f} at the start\nsuggested: --lr {:.2g}, a tenth of it{}\n",
+        curve.rates[best], curve.smoothed[best], curve.smoothed.front(), suggestion,
+        still_falls(curve) ? "; the loss still falls there, try a larger --to" : "");
   else
     fmt::print("the loss did not fall noticeably at any of these rates: nothing to suggest\n");
   fmt::print("\nreport  {}/report.html\n", folder.string());

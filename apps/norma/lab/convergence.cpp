@@ -84,7 +84,8 @@ std::vector<std::string> row_of(const std::string& norm, double lr, const Outcom
           o.diverged > 0 ? fmt::format("{:.0f} of {:.0f}", o.diverged, o.seeds) : "none"};
 }
 
-/// "batch norm is best at learning rate 0.25: 66.2% of the test images right after 500 steps, ..."
+/// "With batch norm the best of the learning rates is 0.25: 66.2% of the test images right after 500 steps, ...", of those
+/// rates at which no seed diverged.
 std::string best_sentence(const Table& curves, const std::string& norm) {
   double best = -1, rate = 0, steps = 0;
   Outcome of_best;
@@ -92,14 +93,17 @@ std::string best_sentence(const Table& curves, const std::string& norm) {
     const Table arm = curves.where("norm", norm).where("lr", lr);
     if (arm.empty()) continue;
     const Outcome o = outcome_of(arm);
-    if (o.accuracy.mean > best) best = o.accuracy.mean, rate = lr, of_best = o, steps = arm.numbers("step").back();
+    if (o.diverged == 0 && o.accuracy.mean > best)
+      best = o.accuracy.mean, rate = lr, of_best = o, steps = arm.numbers("step").back();
   }
   if (best < 0) return "";
   return fmt::format(
       "With {} the best of the learning rates is {:g}: {} of the test images right after {:.0f} steps, mean of {:.0f} "
       "seeds; 60% are reached {}.",
       arm_name(norm), rate, percent(best), steps, of_best.seeds,
-      of_best.reached > 0 ? fmt::format("after {:.0f} steps", of_best.steps) : "by none of them");
+      of_best.reached > 0
+          ? fmt::format("after {:.0f} steps ({:.0f} of {:.0f} seeds)", of_best.steps, of_best.reached, of_best.seeds)
+          : "by none of them");
 }
 
 std::vector<std::string> report(const Tables& tables, Page& page) {
@@ -124,11 +128,11 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
       rows.push_back(row_of(norm, lr, outcome_of(arm)));
     }
     if (loss.series.empty()) continue;
-    page.figure(
-        svg(loss),
-        fmt::format(
-            "Learning rate {:g}. Line: mean of the seeds; band: lowest to highest. What lies above 3 is cut off.", lr));
-    page.figure(svg(accuracy), "The same runs on 1000 test images, in eval(). A line that ends has diverged.");
+    page.figure(svg(loss), fmt::format("Learning rate {:g}. Line: mean of the seeds that have not diverged; band: "
+                                       "lowest to highest. What lies above "
+                                       "3 is cut off.",
+                                       lr));
+    page.figure(svg(accuracy), "The same runs on test images (the first 1000 at most), in eval().");
   }
   page.heading("All arms");
   page.table({"", "learning rate", "test accuracy at the end", "steps to 60%", "diverged"}, rows);

@@ -46,8 +46,8 @@ class LossSurface {
 struct PowerIteration {
   int iterations = 12;
   /// Length of the step to either side, in lengths of the weights: what is found is the curvature over such a distance. A
-  /// shorter one need not come closer to a limit: the gradient jumps where ReLUs bend, and n eps jumps of random sign, divided
-  /// by eps, grow like 1/sqrt(eps). docs/lab.md has numbers.
+  /// shorter one need not come closer to a limit: the gradient jumps where ReLUs bend, and the shorter the step, the more a jump
+  /// weighs. docs/lab.md has numbers.
   double eps = 1e-3;
   /// Called after each iteration.
   std::function<void()> progress = [] {};

@@ -118,6 +118,7 @@ class Run {
         named.job.run(recorder);
       } catch (const Stopped&) {
         line.wipe();
+        write_report();
         log_.add("stopped", {{"signal", interrupts.signal()}});
         return interrupts.signal();
       }

@@ -101,7 +101,7 @@ class Walk {
   void look_around(Index step) {
     const KeepBuffers keep(model_);
     model_.train();
-    const Batch batch = images(setup_.steps(kHessianImages, 64), step);
+    const Batch batch = images(std::min(kHessianImages, setup_.steps(kHessianImages, 64)), step);
     measure_curvature(norm_, step, batch);
     if (norm_ != "batch") return;
     const EvalMode statistics_are_constants(model_);
@@ -151,8 +151,8 @@ void draw_band(const Table& points, Page& page) {
               "Line: the loss where training stands. Band: the losses that steps of 0.05 to 0.4 times the gradient "
               "from there lead to, on the same batch. One seed.");
   page.figure(svg(changes),
-              "Gradient predictiveness: how much the gradient differs after such a step. Band: shortest to longest "
-              "step; line: the largest difference. One seed.");
+              "Gradient predictiveness: how much the gradient differs after such a step. Band: smallest to largest "
+              "difference among these steps; line: the largest. One seed.");
   page.figure(svg(smoothness),
               "The largest change of the gradient for its way: the smaller, the smoother the loss. Band: the seeds.");
 }
@@ -225,10 +225,10 @@ Experiment landscape() {
   return {"landscape",
           "The landscape of the loss",
           "Why can a network with batch norm take larger steps? Santurkar et al. 2018 say: because its loss is "
-          "smoother, so that the gradient still holds a step away. Two networks of seven convolutions, with and "
+          "smoother, so that the gradient still holds a step away. Two networks of eight convolutions, with and "
           "without batch norm, are trained by plain gradient descent at the rate 0.1, on the same batches; on the way "
-          "we look along the gradient, and measure the largest curvature. Look at how wide the bands are, and for how "
-          "large steps the gradient keeps its direction.",
+          "we look along the gradient, and measure the largest curvature. Look at how wide the bands are, and how "
+          "much a step changes the gradient.",
           {{"along", {"norm", "seed", "step", "distance", "loss", "gradient_change", "smoothness"}},
            {"points",
             {"norm", "seed", "step", "loss", "loss_low", "loss_high", "gradient_norm", "change_low", "change_high",

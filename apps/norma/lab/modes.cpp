@@ -69,6 +69,7 @@ void while_training(const Setup& setup, std::uint64_t seed, Recorder& record) {
 
 /// Of image `image` in a batch with `company` others, in either mode: the logit of its class, and whether that is the largest.
 void company_of(const Setup& setup, Sequential& model, Index image, Index size, Recorder& record) {
+  record.progress(0.4 + 0.1 * static_cast<double>(image) / kImages);
   const DataSets& data = setup.datasets;
   const NoGrad values_only;
   const auto place = static_cast<std::size_t>(image);

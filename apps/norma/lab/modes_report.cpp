@@ -13,7 +13,7 @@ namespace {
 
 void draw_accuracy(const Table& accuracy, Page& page, std::vector<std::string>& found) {
   if (accuracy.empty()) return;
-  LineChart chart{"Accuracy in both modes while training", {"step"}, {"right, % of 1000 test images", false, 0.0}, {}};
+  LineChart chart{"Accuracy in both modes while training", {"step"}, {"right, % of test images", false, 0.0}, {}};
   chart.series = {banded("eval()", accuracy, "step", "eval_acc", 0, 100),
                   banded("train()", accuracy, "step", "train_mode_acc", 1, 100)};
   page.figure(svg(chart),
@@ -112,10 +112,7 @@ void draw_company(const Table& company, Page& page, std::vector<std::string>& fo
 
 void draw_forgotten(const Table& forgotten, Page& page, std::vector<std::string>& found) {
   if (forgotten.empty()) return;
-  LineChart chart{"What a forgotten eval() costs",
-                  {"batch size", true},
-                  {"right, % of 1000 test images", false, 0.0},
-                  {}};
+  LineChart chart{"What a forgotten eval() costs", {"batch size", true}, {"right, % of test images", false, 0.0}, {}};
   chart.series.push_back(curve("train()", forgotten, "batch", "accuracy", 1, 100));
   chart.series.push_back(curve("eval()", forgotten, "batch", "eval_acc", 0, 100));
   page.figure(svg(chart),
