@@ -67,6 +67,8 @@ holds 'lab: says how to go on' grep -qE 'norma lab: stopped; .* go on with: norm
 
 cp -r one damaged && sed -i '3s/.*/{"job": 3/' damaged/jobs.jsonl
 refuses 3 'damaged/jobs.jsonl: line 3 is damaged' lab --resume damaged
+cp one/jobs.jsonl damaged/ && sed -i '3s/\[\[/[[1,/' damaged/jobs.jsonl
+refuses 3 "damaged/jobs.jsonl: the rows of 'convergence: .*' do not fit this program's table 'curves'" lab --resume damaged
 echo '{}' >damaged/config.json
 refuses 3 "damaged/config.json: key 'verb' not found" lab --resume damaged
 "$norma" train --data synthetic --limit 64 --epochs 1 --model linear --out trained >out 2>err

@@ -96,6 +96,7 @@ class Run {
         results_(folder_) {
     if (!config.resumed) describe_run(folder_, config.options, to_json(config, datasets));
     log_.add(config.resumed ? "resumed" : "started", {{"command", config.options.command}});
+    if (config.resumed) write_report();  // what is there must fit this program, before anything is added
   }
 
   std::string folder() const { return folder_.string(); }

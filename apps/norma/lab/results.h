@@ -19,7 +19,8 @@ class Results {
   bool has(const std::string& job) const { return jobs_.contains(job); }
   /// Throws FileError; then the job is not there.
   void add(const std::string& job, const Json& rows);
-  /// The tables with these columns, with the rows of the jobs of these names, in this order.
+  /// The tables with these columns, with the rows of the jobs of these names, in this order. Throws DataError for a row that
+  /// does not fit its table: it is damaged, or another version wrote it.
   Tables tables(const std::map<std::string, std::vector<std::string>>& columns,
                 const std::vector<std::string>& jobs) const;
 
