@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything and runs all tests; then those of the library once more under the address,
-# undefined-behaviour and leak sanitizers. With --quick the second part is left out, and no PyTorch is fetched for the tests beside it.
+# undefined-behaviour and leak sanitizers. With --quick the second part is left out, and no PyTorch is
+# fetched for the tests beside it.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

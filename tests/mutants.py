@@ -2,8 +2,8 @@
 """Are the tests of the normalisation layers and of layers/fast/ able to fail?
 
 Plants one error of mutants_list.py at a time in a copy of the tree, rebuilds what changed and runs the tests that
-concern them, up to the first that fails. Every mutant must be killed: at least one test fails. (One that does
-not compile is a mistake in the list.) Takes a few minutes to begin with and then five to ten seconds a mutant.
+concern them, up to the first that fails. Every mutant must be killed: at least one test fails. (One that does not
+compile is a mistake in the list.) Takes a few minutes to begin with and then five to ten seconds a mutant.
 
     tests/mutants.py [--list] [--only NUMBER ...] [--file PART] [--jobs N] [--tree DIR]
 """
@@ -22,7 +22,7 @@ PROGRAMS = ("norma_tests", "norma_gradient_tests")
 # Every name must match a test of one of the programs.
 SUITES = ("BatchNorm*", "NormFamily*", "GroupNorm*", "LayerNorm*", "InstanceNorm*", "ReferenceTest.*Norm*",
           "NetGradient*", "Freeze*", "Recalibrate*", "SetRunningStats*", "FoldBatchNorm*", "NonFinite*", "Lint*",
-          "StateDict*", "BatchNormReLU*", "Conv2d*", "FastConv2d*", "LayerGradient.Conv2d*")
+          "StateDict*", "Conv2d*", "FastConv2d*", "LayerGradient.Conv2d*")
 FILTER = "--gtest_filter=" + ":".join(SUITES)
 
 

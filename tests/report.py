@@ -163,9 +163,10 @@ def look_at_all(browser, reports, pictures):
     """Prints the defects and returns how many there are."""
     count = 0
     for report in reports:
+        path = pathlib.Path(report).resolve()
         for width in (1280, 400):
             for scheme in ("light", "dark"):
-                picture = pictures and os.path.join(pictures, f"{pathlib.Path(report).resolve().parent.name}-{pathlib.Path(report).stem}-{width}-{scheme}.png")
+                picture = pictures and os.path.join(pictures, f"{path.parent.name}-{path.stem}-{width}-{scheme}.png")
                 defects = browser.look(report, width, scheme, picture)
                 for defect in defects:
                     print(f"{report}, {width} pixels, {scheme}: {defect}")

@@ -26,6 +26,11 @@ constexpr double kLeastFall = 0.02;  // of the first loss: less is noise
 /// A point for each step; at the last one the loss may be NaN, and is where the rate was too large.
 struct Curve {
   std::vector<double> rates, losses, smoothed;
+
+  /// The step at which the smoothed loss is smallest; a NaN at the end is not.
+  std::size_t best() const {
+    return static_cast<std::size_t>(std::min_element(smoothed.begin(), smoothed.end()) - smoothed.begin());
+  }
 };
 
 double rate_at(const LrFindOptions& o, Index step) {
@@ -34,13 +39,11 @@ double rate_at(const LrFindOptions& o, Index step) {
 
 bool too_large(const Curve& curve) {
   const double now = curve.smoothed.back();
-  return !std::isfinite(now) || now > kTooLarge * *std::min_element(curve.smoothed.begin(), curve.smoothed.end());
+  return !std::isfinite(now) || now > kTooLarge * curve.smoothed[curve.best()];
 }
 
 /// Whether the smallest loss is the last one, so that no rate was too large.
-bool still_falls(const Curve& curve) {
-  return std::min_element(curve.smoothed.begin(), curve.smoothed.end()) == curve.smoothed.end() - 1;
-}
+bool still_falls(const Curve& curve) { return curve.best() + 1 == curve.smoothed.size(); }
 
 Curve run(Module& model, const DataSets& datasets, const LrFindOptions& o, LineFile& csv) {
   lab::Trainer trainer(model, datasets,
@@ -125,8 +128,7 @@ int lr_find(const LrFindOptions& o) {
                o.from);
     return kDiverged;
   }
-  const auto best = static_cast<std::size_t>(std::min_element(curve.smoothed.begin(), curve.smoothed.end()) -
-                                             curve.smoothed.begin());  // a NaN at the end is not smaller
+  const std::size_t best = curve.best();
   const bool fell = curve.smoothed[best] < (1 - kLeastFall) * curve.smoothed.front();
   const double suggestion = fell ? curve.rates[best] / 10 : 0;
   write_file(folder / "report.html", page_of(curve, suggestion, o, datasets));

@@ -66,7 +66,7 @@ void job(const Setup& setup, const std::string& norm, Index n, Recorder& record)
 }
 
 /// Seconds: small batches cost more an image.
-double cost(const std::string& norm, Index n) {
+double seconds(const std::string& norm, Index n) {
   return (norm == "none" ? 2.8 : 3.7) * (1 + 4.5 / static_cast<double>(n));
 }
 
@@ -74,7 +74,7 @@ std::vector<Job> jobs(const Setup& setup) {
   std::vector<Job> all;
   for (Index n = kSmallest; n <= kLargest; n *= 2)
     for (const std::string& norm : kNorms)
-      all.push_back({fmt::format("{}, batches of {}", arm_name(norm), n), cost(norm, n),
+      all.push_back({fmt::format("{}, batches of {}", arm_name(norm), n), seconds(norm, n),
                      [=, &setup](Recorder& record) { job(setup, norm, n, record); }});
   return all;
 }

@@ -129,8 +129,7 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
     }
     if (loss.series.empty()) continue;
     page.figure(svg(loss), fmt::format("Learning rate {:g}. Line: mean of the seeds that have not diverged; band: "
-                                       "lowest to highest. What lies above "
-                                       "3 is cut off.",
+                                       "lowest to highest. What lies above 3 is cut off.",
                                        lr));
     page.figure(svg(accuracy), "The same runs on test images (the first 1000 at most), in eval().");
   }

@@ -25,9 +25,9 @@ Index Setup::steps(Index full, Index least) const {
   return std::max(least, static_cast<Index>(std::lround(static_cast<double>(full) * scale)));
 }
 
-ImageSet Setup::test_images(Index count) const {
-  return first_images(datasets.test, std::min(count, steps(count, 100)));
-}
+Index Setup::images(Index most, Index least) const { return std::min(most, steps(most, least)); }
+
+ImageSet Setup::test_images(Index count) const { return first_images(datasets.test, images(count, 100)); }
 
 namespace {
 
@@ -96,7 +96,7 @@ class Run {
         results_(folder_) {
     if (!config.resumed) describe_run(folder_, config.options, to_json(config, datasets));
     log_.add(config.resumed ? "resumed" : "started", {{"command", config.options.command}});
-    if (config.resumed) write_report();  // what is there must fit this program, before anything is added
+    write_report();  // from here on it is what the finished jobs have shown; a resumed run's rows must fit this program
   }
 
   std::string folder() const { return folder_.string(); }
@@ -119,7 +119,6 @@ class Run {
         named.job.run(recorder);
       } catch (const Stopped&) {
         line.wipe();
-        write_report();
         log_.add("stopped", {{"signal", interrupts.signal()}});
         return interrupts.signal();
       }
@@ -127,7 +126,6 @@ class Run {
       write_report();
       log_.add("job", {{"job", named.key}, {"seconds", line.end()}});
     }
-    write_report();
     log_.add("finished");
     return 0;
   }

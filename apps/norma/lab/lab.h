@@ -46,7 +46,9 @@ struct Setup {
 
   /// `full` steps, or what --scale makes of them; at least `least`.
   Index steps(Index full, Index least = 2) const;
-  /// The first `count` test images, or what a --scale below 1 makes of that; at least 100.
+  /// `most` images, or what a --scale below 1 makes of that; at least `least`.
+  Index images(Index most, Index least) const;
+  /// The first images(count, 100) test images.
   ImageSet test_images(Index count = 2000) const;
 };
 

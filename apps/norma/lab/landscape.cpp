@@ -101,7 +101,7 @@ class Walk {
   void look_around(Index step) {
     const KeepBuffers keep(model_);
     model_.train();
-    const Batch batch = images(std::min(kHessianImages, setup_.steps(kHessianImages, 64)), step);
+    const Batch batch = images(setup_.images(kHessianImages, 64), step);
     measure_curvature(norm_, step, batch);
     if (norm_ != "batch") return;
     const EvalMode statistics_are_constants(model_);
@@ -189,8 +189,8 @@ void draw_curvature(const Table& hessian, Page& page, std::vector<std::string>& 
       "Typically Occurs at the Edge of Stability\"), so that at the end both networks may stand at the same curvature, "
       "the one with batch norm at a lower loss. The sound comparison is with the frozen statistics: the same weights, "
       "the same function, only without the gradient through mean and variance. The number with batch norm depends on "
-      "the "
-      "distance over which the gradient's change is taken, because the gradient jumps where ReLUs bend: docs/lab.md.");
+      "the distance over which the gradient's change is taken, because the gradient jumps where ReLUs bend: "
+      "docs/lab.md.");
   found.push_back(sentence + ".");
 }
 

@@ -102,9 +102,9 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
       return std::isnan(l.failed) ? "never" : fmt::format("{:g} ({})", l.failed, l.how);
     };
     with.push_back(batch.survived), without.push_back(none.survived);
-    if (none.survived > 0) ratios.push_back(batch.survived / none.survived);
+    ratios.push_back(none.survived > 0 ? batch.survived / none.survived : std::nan(""));
     rows.push_back({seed.dump(), fmt::format("{:g}", none.survived), told(none), fmt::format("{:g}", batch.survived),
-                    told(batch), none.survived > 0 ? fmt::format("{:.0f}", batch.survived / none.survived) : "-"});
+                    told(batch), std::isnan(ratios.back()) ? "-" : fmt::format("{:.0f}", ratios.back())});
   }
   if (rows.empty()) return {};
   page.heading("Where each network failed");
@@ -115,7 +115,7 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
   std::vector<std::string> found{fmt::format(
       "Without batch norm the last learning rate survived was {:g} to {:g} ({} seeds); with batch norm {:g} to {:g}.",
       low.low, low.high, rows.size(), high.low, high.high)};
-  if (!ratios.empty())
+  if (!std::isnan(ratio.mean))
     found.push_back(fmt::format("Batch norm survives {:.0f} to {:.0f} times the learning rate of the plain network.",
                                 ratio.low, ratio.high));
   return found;

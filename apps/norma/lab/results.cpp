@@ -92,14 +92,15 @@ Tables Results::tables(const std::map<std::string, std::vector<std::string>>& co
   for (const std::string& job : jobs) {
     const auto found = jobs_.find(job);
     if (found == jobs_.end()) continue;
-    for (const auto& [name, rows] : found->second.items())
+    for (const auto& [name, rows] : found->second.items()) {
+      const auto table = tables.find(name);
       for (const Json& row : rows) {
-        const auto table = tables.find(name);
         if (table == tables.end() || !row.is_array() || row.size() != table->second.columns.size())
           throw DataError(
               join(file_.string(), ": the rows of '", job, "' do not fit this program's table '", name, "'"));
         table->second.rows.push_back(row.get<std::vector<Json>>());
       }
+    }
   }
   return tables;
 }
