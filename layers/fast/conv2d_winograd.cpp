@@ -18,11 +18,11 @@ namespace norma::fast {
 namespace {
 
 /// U = G g G^T for every pair of channels, as panels: for each plane, for each kPanel outputs (or the kLanes that
-/// remain), a row for each input. filter(i, j, c, o, count) gives the filter's number at row i, column j for input c
-/// and the `count` outputs from o on.
-template <class T, class Filter>
-Tensor transform_filters(Index inputs, Index outputs, const Filter& filter) {
-  const Index plane = inputs * padded(outputs);
+/// remain), a row for each input. filters(i, j, c) points to the filters' numbers at row i, column j for input c, one
+/// for each output.
+template <class T, class Filters>
+Tensor transform_filters(Index inputs, Index outputs, const Filters& filters) {
+  const Index plane = inputs * padded(outputs) + kLanes;  // longer than needed, as in Planes
   Tensor U = Tensor::empty({T::planes, plane});
   Real* all = U.rows().data();
   parallel_blocks(blocks_of(outputs, kLanes), 1, [&](Index block, Index, Index) {
@@ -31,7 +31,7 @@ Tensor transform_filters(Index inputs, Index outputs, const Filter& filter) {
     for (Index c = 0; c < inputs; ++c) {
       Real* to = all + first * inputs + c * width + (o - first);
       sandwich<kG<T::height>, kG<T::width>>(
-          [&](auto i, auto j) __attribute__((always_inline)) { return filter(i, j, c, o, count); },
+          [&](auto i, auto j) __attribute__((always_inline)) { return load_some(filters(i, j, c) + o, count); },
           [&](auto i, auto j, Vector v)
               __attribute__((always_inline)) { store(to + (i * T::columns + j) * plane, v); });
     }
@@ -39,14 +39,17 @@ Tensor transform_filters(Index inputs, Index outputs, const Filter& filter) {
   return U;
 }
 
+/// The size of an even number of equal groups of at most `most` tiles: threads share a small batch equally, too.
+Index even_groups(Index tiles, Index most) { return blocks_of(tiles, 2 * blocks_of(tiles, 2 * most)); }
+
 /// y from x and transformed filters, a group of tiles at a time.
 template <class T>
 void convolve(const Tensor& x, const Tensor& U, Index padding, Index terms_per_sum, Tensor& y) {
   const Index inputs = x.dim(1), outputs = y.dim(1);
-  // Tiles whose V and M leave room for U in a core's second-level cache, a multiple of every kTileRows.
+  // Tiles whose V and M leave room for U in a core's second-level cache.
   const Index fitting = (384 << 10) / (T::planes * (inputs + outputs) * static_cast<Index>(sizeof(Real)));
-  const Index group = std::clamp<Index>(fitting / 24 * 24, 24, 72);
   const Grid<T> grid{y};
+  const Index group = even_groups(grid.count, std::clamp<Index>(fitting, 24, 72));
   const Planes in(group, inputs), out(group, outputs);
   const Tensor zeros({inputs});
   Tensor scratch = Tensor::empty({omp_get_max_threads(), T::planes * (in.plane + out.plane) + outputs});
@@ -78,9 +81,9 @@ void filters_of(const Real* dU, Planes planes, Index inputs, Index outputs, Real
 template <class T>
 void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor& dweight) {
   const Index inputs = x.dim(1), outputs = dy.dim(1);
-  // With every group dU is read and written, and where it is large, that takes longest.
-  const Index group_size = inputs * outputs > 128 * 128 ? 96 : 48;
   const Grid<T> grid{dy};
+  // With every group dU is read and written, and where it is large, that takes longest.
+  const Index group_size = even_groups(grid.count, inputs * outputs > 128 * 128 ? 96 : 48);
   const Planes in(group_size, inputs), out(group_size, outputs), pairs(outputs, inputs);
   const Tensor zeros({std::max(inputs, outputs)});
   const Shape of_threads{omp_get_max_threads(), T::planes * (in.plane + out.plane + pairs.plane)};
@@ -131,12 +134,12 @@ void choose_tile(double terms, const Shape& y, const Run& run) {
 
 void forward(const Tensor& x, const Tensor& weight, Index /*stride*/, Index padding, Tensor& y) {
   const Index inputs = x.dim(1), outputs = y.dim(1);
-  const Real* filters = weight.rows().data();
-  const auto filter = [=](Index i, Index j, Index c, Index o, Index count) {
-    Vector v{};
-    for (Index lane = 0; lane < count; ++lane) v[lane] = filters[(((o + lane) * 3 + i) * 3 + j) * inputs + c];
-    return v;
-  };
+  Tensor by_output = Tensor::empty({9 * inputs, outputs});  // an output's number beside the next one's
+  parallel_blocks(9 * inputs, kLanes, [&](Index first, Index n, Index) {
+    by_output.rows().middleRows(first, n) = weight.rows().middleCols(first, n).transpose();
+  });
+  const Real* filters = by_output.rows().data();
+  const auto filter = [=](Index i, Index j, Index c) { return filters + ((i * 3 + j) * inputs + c) * outputs; };
   // With few filters, Eigen adds up the definition's sums in several parts, which is more exact.
   const double terms = inside(x.shape(), y.shape(), padding) * static_cast<double>(inputs);
   choose_tile(outputs < 32 ? std::min(terms / 3, 200.0) : terms, y.shape(), [&]<class T>(T) {
@@ -147,9 +150,7 @@ void forward(const Tensor& x, const Tensor& weight, Index /*stride*/, Index padd
 void input_gradient(const Tensor& dy, const Tensor& weight, Index /*stride*/, Index padding, Tensor& dx) {
   const Index inputs = dy.dim(1), outputs = dx.dim(1);
   const Real* filters = weight.rows().data();
-  const auto turned = [=](Index i, Index j, Index c, Index o, Index count) {
-    return load_some(filters + ((c * 3 + 2 - i) * 3 + 2 - j) * outputs + o, count);
-  };
+  const auto turned = [=](Index i, Index j, Index c) { return filters + ((c * 3 + 2 - i) * 3 + 2 - j) * outputs; };
   // The definition adds nine sums of `inputs` terms, which is about as exact as one of twice that length.
   const double terms = inside(dy.shape(), dx.shape(), 2 - padding) / 9 * 2 * static_cast<double>(inputs);
   choose_tile(terms, dx.shape(), [&]<class T>(T) {

@@ -24,6 +24,7 @@ inline void store(Real* to, Vector v) { *reinterpret_cast<VectorInMemory*>(to) =
 
 /// The first `count` lanes; the others are 0.
 inline Vector load_some(const Real* from, Index count) {
+  if (count == kLanes) return load(from);
   Vector v{};
   for (Index lane = 0; lane < count; ++lane) v[lane] = from[lane];
   return v;
