@@ -117,6 +117,9 @@ int lr_find(const LrFindOptions& o) {
   set_convolutions(model, o.conv);
   const std::filesystem::path folder = make_run_folder("lr-find", o);
   Json config = to_config("lr-find", o, datasets);
+  for (const char* of_train :
+       {"epochs", "lr", "schedule", "warmup", "label_smoothing", "freeze_after", "save_every", "keep"})
+    config.erase(of_train);
   config.update(Json{{"from", o.from}, {"to", o.to}, {"steps", o.steps}});
   describe_run(folder, o, config);
   LineFile csv(folder / "lr_find.csv");

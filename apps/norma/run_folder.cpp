@@ -75,8 +75,7 @@ void describe_run(const fs::path& run, const Options& options, const Json& confi
 std::string begun_with(const fs::path& run) {
   std::ifstream in(run / "command.txt");
   std::string line;
-  std::getline(in, line);
-  return line;
+  return std::getline(in, line) ? line : "# command.txt is missing; config.json tells the options";
 }
 
 RunLog::RunLog(const fs::path& run)

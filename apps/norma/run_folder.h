@@ -34,7 +34,7 @@ std::filesystem::path make_run_folder(const std::string& verb, const Options& op
 /// Writes config.json, env.json and command.txt into the folder of a run. Throws FileError.
 void describe_run(const std::filesystem::path& run, const Options& options, const Json& config);
 
-/// The command line that a run was begun with, from command.txt; "" where there is none.
+/// The command line that a run was begun with, from command.txt; where that is missing, a comment that says so.
 std::string begun_with(const std::filesystem::path& run);
 
 /// log.jsonl. While it is alive no other process can open it: two trainings never write into one folder.

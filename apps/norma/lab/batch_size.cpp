@@ -45,7 +45,7 @@ void job(const Setup& setup, const std::string& norm, Index n, Recorder& record)
   Trainer trainer(model, data, {.lr = peak, .batch_size = n, .seed = setup.seed});
   const double loss = train(setup, trainer, n, peak, record);
   const ImageSet test = setup.test_images();
-  const ImageSet pool = first_images(data.train, setup.steps(kPoolSize, kLargest));
+  const ImageSet pool = first_images(data.train, setup.images(kPoolSize, kLargest));
   DataLoader loader(pool, {.batch_size = kLargest, .normalisation = data.normalisation});
   const bool finite = !std::isnan(loss);
   const Score tested = finite ? score(model, test, data.normalisation) : Score{};
@@ -99,6 +99,7 @@ void report_accuracy(const Table& rows, Page& page, std::vector<std::string>& fo
       svg(chart),
       "Each point is one training with one seed, tested in eval(), so differences of 3 points mean little. Dashed: "
       "the same batch norm networks after recalibrate(), with exact statistics in place of the running ones.");
+  const std::vector<double> images = rows.numbers("images");  // fewer where a training diverged
   page.paragraph(
       fmt::format("All see the same {:g} images in the same order, from the same weights: half the batch size is "
                   "twice the steps. The learning rate is proportional to the batch size, {:g} at {}, and falls "
@@ -106,7 +107,7 @@ void report_accuracy(const Table& rows, Page& page, std::vector<std::string>& fo
                   "right there are few steps, so there one sees who learns fastest; what the statistics do is seen "
                   "towards the left. In Wu and He's figure 1, on ImageNet, only batch norm gets worse with smaller "
                   "batches; there a step has 8 such batches, one on each GPU, here it has one.",
-                  rows.numbers("images")[0], kRate, kLargest));
+                  *std::max_element(images.begin(), images.end()), kRate, kLargest));
   std::vector<std::vector<std::string>> lines;
   for (const Json& n : rows.distinct("batch_size")) {
     const Table at_n = rows.where("batch_size", n), batch = at_n.where("norm", "batch");

@@ -135,7 +135,7 @@ Experiment inside() {
           "half as large every layer halves the signal. Four networks, with batch norm and without, with He's weights "
           "and with half of them, are trained on the same batches; six times on the way every layer is looked at. Look "
           "from left to right in the figures: that is the way through the network.",
-          {{"training", {"arm", "seed", "step", "loss", "accuracy"}},
+          {{"training", {"arm", "seed", "step", "train_loss", "train_acc"}},
            {"layers",
             {"arm", "seed", "step", "layer", "deviation", "within", "dead_channels", "dead_units", "gradient_norm",
              "weight_norm", "update_ratio"}},

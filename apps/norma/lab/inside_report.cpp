@@ -45,6 +45,16 @@ void draw_depth(const Table& layers, const Json& step, LineChart chart, const st
   page.figure(svg(chart), caption);
 }
 
+/// One convolution, as training goes on.
+void draw_time(const Table& layers, const Json& layer, LineChart chart, const std::string& column, double factor,
+               const std::string& caption, Page& page) {
+  int colour = 0;
+  for (const Json& arm : layers.distinct("arm"))
+    chart.series.push_back(banded(arm.get<std::string>(), layers.where("arm", arm).where("layer", layer), "step",
+                                  column, colour++, factor));
+  page.figure(svg(chart), caption);
+}
+
 /// How a column changes from the first convolution to the last, for every arm: "batch norm 1.2 to 0.9".
 std::string with_depth(const Table& layers, const Json& step, const std::string& column) {
   std::string text;
@@ -68,7 +78,7 @@ std::vector<std::string> report_inside(const Tables& tables, Page& page) {
   LineChart loss{"Training loss", {"step"}, {"loss, mean of a batch", false, 0.0}, {}};
   int colour = 0;
   for (const Json& arm : training.distinct("arm"))
-    loss.series.push_back(banded(arm.get<std::string>(), training.where("arm", arm), "step", "loss", colour++));
+    loss.series.push_back(banded(arm.get<std::string>(), training.where("arm", arm), "step", "train_loss", colour++));
   for (Series& series : loss.series)
     for (auto* values : {&series.y, &series.low, &series.high}) *values = smoothed(*values, 10);
   page.figure(svg(loss), "Mean over ten steps. Band: the seeds.");
@@ -77,6 +87,14 @@ std::vector<std::string> report_inside(const Tables& tables, Page& page) {
              1, "Standard deviation of what enters the ReLU behind each convolution.", page);
   draw_depth(layers, start, {"Gradient before training", {"convolution"}, {"norm of the weights' gradient", true}, {}},
              "gradient_norm", 1, "Of the first batch. Too small on the left: the first layers hardly learn.", page);
+  page.heading("On the way");
+  const Json first = layers.distinct("layer").front(), last = layers.distinct("layer").back();
+  draw_time(layers, last, {"Signal of the last convolution", {"step"}, {"standard deviation", true}, {}}, "deviation",
+            1, "Standard deviation of what enters the last ReLU. Band: the seeds.", page);
+  draw_time(layers, last, {"Dead ReLUs of the last convolution", {"step"}, {"dead, % of the units", false, 0.0}, {}},
+            "dead_units", 100, "Units that are positive for none of 256 images.", page);
+  draw_time(layers, first, {"Gradient of the first convolution", {"step"}, {"norm of the weights' gradient", true}, {}},
+            "gradient_norm", 1, "Of one batch each.", page);
   page.heading("At the end");
   draw_depth(layers, end, {"Signal at the end", {"convolution"}, {"standard deviation", true}, {}}, "deviation", 1,
              fmt::format("After {} steps.", end.dump()), page);

@@ -121,6 +121,9 @@ class Run {
         line.wipe();
         log_.add("stopped", {{"signal", interrupts.signal()}});
         return interrupts.signal();
+      } catch (const NonFiniteError& e) {  // that a network can break is a result, too
+        line.wipe();
+        fmt::print(stderr, "norma: warning: lab {}: {}; what was measured before is kept\n", named.key, e.what());
       }
       results_.add(named.key, recorder.rows());
       write_report();

@@ -17,9 +17,10 @@ constexpr Index kStageSteps = 40, kMaxStages = 24;
 constexpr std::uint64_t kSeeds = 3;
 constexpr double kFirstRate = 0.005;
 const std::vector<std::string> kNorms{"batch", "none"};
+constexpr const char* kLearns = "learns";
 
-/// A network has failed where its loss is not finite, and where it has learnt and then guesses again: the mean loss over the
-/// second half of a stage is above 99% of ln(classes), that of guessing, after one below 97%.
+/// A network learns from the first stage on whose loss, the mean of the second half, is below 97% of ln(classes), that of
+/// guessing. It has failed where the loss is not finite, and where it has learnt and is then above 99%.
 void stress(const Setup& setup, const std::string& norm, std::uint64_t seed, Recorder& record) {
   const DataSets& data = setup.datasets;
   const Index steps = setup.steps(kStageSteps, 4);
@@ -39,9 +40,13 @@ void stress(const Setup& setup, const std::string& norm, std::uint64_t seed, Rec
     }
     loss /= static_cast<double>(steps - steps / 2), accuracy /= static_cast<double>(steps - steps / 2);
     has_learnt = has_learnt || loss < 0.97 * guessing;
-    const std::string end = std::isnan(loss) ? "not finite" : has_learnt && loss > 0.99 * guessing ? "guessing" : "";
-    record.row("stages", {norm, seed, lr, loss, accuracy, end});
-    if (!end.empty()) return;
+    const bool failed = std::isnan(loss) || (has_learnt && loss > 0.99 * guessing);
+    record.row("stages", {norm, seed, lr, loss, accuracy,
+                          std::isnan(loss) ? "not finite"
+                          : failed         ? "guessing"
+                          : has_learnt     ? kLearns
+                                           : "not yet"});
+    if (failed) return;
   }
 }
 
@@ -63,12 +68,12 @@ struct Limit {
 Limit limit_of(const Table& run) {
   Limit limit;
   const std::vector<double> rates = run.numbers("lr");
-  const std::vector<std::string> ends = run.words("end");
+  const std::vector<std::string> states = run.words("state");
   for (std::size_t i = 0; i < rates.size(); ++i)
-    if (ends[i].empty())
+    if (states[i] == kLearns)
       limit.survived = rates[i];
-    else
-      limit.failed = rates[i], limit.how = ends[i];
+    else if (states[i] != "not yet")
+      limit.failed = rates[i], limit.how = states[i];
   return limit;
 }
 
@@ -111,10 +116,14 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
   page.table({"seed", "no norm: last rate survived", "failed at", "batch norm: last rate survived", "failed at",
               "ratio"},
              rows);
-  const Spread ratio = spread(ratios), high = spread(with), low = spread(without);
-  std::vector<std::string> found{fmt::format(
-      "Without batch norm the last learning rate survived was {:g} to {:g} ({} seeds); with batch norm {:g} to {:g}.",
-      low.low, low.high, rows.size(), high.low, high.high)};
+  const Spread ratio = spread(ratios);
+  const auto range = [](const std::vector<double>& survived) {
+    const Spread s = spread(survived);
+    return s.high > 0 ? fmt::format("{:g} to {:g}", s.low, s.high) : "none, it never learnt";
+  };
+  std::vector<std::string> found{
+      fmt::format("The last learning rate survived, over {} seeds: {} without batch norm, {} with it.", rows.size(),
+                  range(without), range(with))};
   if (!std::isnan(ratio.mean))
     found.push_back(fmt::format("Batch norm survives {:.0f} to {:.0f} times the learning rate of the plain network.",
                                 ratio.low, ratio.high));
@@ -126,12 +135,13 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
 Experiment lr_stress() {
   return {"lr-stress",
           "How large a learning rate each network survives",
-          "An eight-layer network starts at the learning rate 0.005, which doubles every 40 steps of 128 images until "
+          "An eight-layer network starts at the learning rate 0.005, which doubles every 40 steps (times --scale) of "
+          "128 images until "
           "it no longer learns: the loss is not finite, or back at that of guessing. A step that makes weights too "
           "large makes all activations behind them too large, and so the gradients of the next step; batch norm "
           "divides the activations by their own size and ends the chain at each layer. Look for the rate at which each "
           "curve falls to the level of guessing.",
-          {{"stages", {"norm", "seed", "lr", "train_loss", "train_acc", "end"}}},
+          {{"stages", {"norm", "seed", "lr", "train_loss", "train_acc", "state"}}},
           jobs,
           report};
 }

@@ -157,8 +157,8 @@ Experiment modes() {
       {{"accuracy", {"seed", "step", "eval_acc", "train_mode_acc"}},
        {"layers", {"step", "layer", "mean_gap", "variance_gap"}},
        {"approach", {"k", "layer", "distance", "theory"}},
-       {"company", {"image", "size", "company", "mode", "logit", "right"}},
-       {"forgotten", {"batch", "accuracy", "eval_acc"}}},
+       {"company", {"image", "batch_size", "company", "mode", "logit", "right"}},
+       {"forgotten", {"batch_size", "train_mode_acc", "eval_acc"}}},
       jobs,
       report_modes};
 }

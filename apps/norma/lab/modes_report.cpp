@@ -82,8 +82,8 @@ void draw_approach(const Table& approach, Page& page, std::vector<std::string>& 
 
 void draw_company(const Table& company, Page& page, std::vector<std::string>& found) {
   if (company.empty()) return;
-  for (const Json& size : company.distinct("size")) {
-    const Table of_size = company.where("size", size), train = of_size.where("mode", "train");
+  for (const Json& size : company.distinct("batch_size")) {
+    const Table of_size = company.where("batch_size", size), train = of_size.where("mode", "train");
     const Table eval = of_size.where("mode", "eval");
     LineChart chart{fmt::format("One image in {} companies: batches of {}", company.distinct("company").size(),
                                 size.dump()),
@@ -113,11 +113,11 @@ void draw_company(const Table& company, Page& page, std::vector<std::string>& fo
 void draw_forgotten(const Table& forgotten, Page& page, std::vector<std::string>& found) {
   if (forgotten.empty()) return;
   LineChart chart{"What a forgotten eval() costs", {"batch size", true}, {"right, % of test images", false, 0.0}, {}};
-  chart.series.push_back(curve("train()", forgotten, "batch", "accuracy", 1, 100));
-  chart.series.push_back(curve("eval()", forgotten, "batch", "eval_acc", 0, 100));
+  chart.series.push_back(curve("train()", forgotten, "batch_size", "train_mode_acc", 1, 100));
+  chart.series.push_back(curve("eval()", forgotten, "batch_size", "eval_acc", 0, 100));
   page.figure(svg(chart),
               "The trained network, tested in train() with batches of 1 to 256, as one does who forgets eval().");
-  const std::vector<double> sizes = forgotten.numbers("batch"), accuracy = forgotten.numbers("accuracy");
+  const std::vector<double> sizes = forgotten.numbers("batch_size"), accuracy = forgotten.numbers("train_mode_acc");
   found.push_back(
       fmt::format("A forgotten eval() costs {:.1f} percentage points with batches of {:.0f}, {:.1f} with {:.0f} and "
                   "{:.1f} with {:.0f}; eval() has {}.",

@@ -61,7 +61,7 @@ void measure_shift(Module& model, DataLoader& loader, const std::string& arm, st
 void measure(const Setup& setup, Module& model, const std::string& arm, std::uint64_t seed, bool diverged,
              Recorder& record) {
   const DataSets& data = setup.datasets;
-  const ImageSet test = setup.test_images(), images = first_images(data.train, setup.steps(kStatistics, 256));
+  const ImageSet test = setup.test_images(), images = first_images(data.train, setup.images(kStatistics, 256));
   DataLoader loader(images, {.batch_size = 256, .normalisation = data.normalisation});
   const Score before = diverged ? Score{} : score(model, test, data.normalisation);
   Score after;
