@@ -100,7 +100,7 @@ Tensor input_gradient(const Tensor& dy_tensor, const Tensor& x_tensor, const Cha
   parallel_rows(x.rows(), [&](Index first, Index n) {
     for (Index i = first; i < first + n; ++i)
       dx.row(i) =
-          (gamma_inv_std * (dy.row(i).cast<double>() - mean_dy - (x.row(i).cast<double>() - k.mean) * x_hat_slope))
+          (gamma_inv_std * (dy.row(i).cast<double>() - (mean_dy + (x.row(i).cast<double>() - k.mean) * x_hat_slope)))
               .cast<Real>();
   });
   return dx_tensor;

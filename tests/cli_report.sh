@@ -14,11 +14,11 @@ find=(--data synthetic --limit 8000 --model small --steps 200 --batch-size 64 --
 "$norma" lr-find "${find[@]}" --threads 2 --out two >out 2>err
 holds 'lr-find: exit code 0' [ $? = 0 ]
 holds 'lr-find: quiet stderr' [ ! -s err ]
-lr=$(sed -nE 's/^suggested: --lr ([0-9.e-]+), a tenth of it$/\1/p' out)
-holds 'lr-find: suggests a rate between --from and --to' awk "BEGIN { exit !($lr > 3e-4 && $lr < 3) }"
-holds 'lr-find: that is a tenth of where the smoothed loss is smallest' \
+lr=$(sed -nE 's/^suggested: --lr ([0-9.e-]+), a third of it$/\1/p' out)
+holds 'lr-find: suggests a rate' awk "BEGIN { exit !($lr > 1e-3 && $lr < 3) }"
+holds 'lr-find: that is a third of where the smoothed loss is smallest' \
   awk -F, -v lr="$lr" 'NR == 2 || (NR > 2 && $4 != "nan" && $4 < low) { low = $4; at = $2 }
-    END { exit !(at / 10 > 0.94 * lr && at / 10 < 1.06 * lr) }' two/lr_find.csv
+    END { exit !(at / 3 > 0.94 * lr && at / 3 < 1.06 * lr) }' two/lr_find.csv
 holds 'lr-find: the suggestion is drawn' grep -q '>suggested<' two/report.html
 for file in report.html config.json env.json command.txt; do holds "lr-find: $file" [ -s "two/$file" ]; done
 "$norma" lr-find "${find[@]}" --threads 1 --out one >out 2>err

@@ -21,6 +21,7 @@ namespace {
 
 constexpr double kMemory = 0.9;  // of the smoothed loss: weight of what was before
 constexpr double kTooLarge = 4;  // the test ends where the smoothed loss is so many times its smallest, as in fastai
+constexpr double kBelow = 3;     // what the rate of the smallest smoothed loss is divided by
 constexpr double kLeastFall = 0.02;  // of the first loss: less is noise
 
 /// A point for each step; at the last one the loss may be NaN, and is where the rate was too large.
@@ -91,11 +92,11 @@ std::string page_of(const Curve& curve, double suggestion, const LrFindOptions& 
     chart.series.push_back(
         {.name = "suggested", .x = {suggestion}, .y = {curve.smoothed[at]}, .colour = 1, .stroke = Stroke::dots});
     page.paragraph(
-        fmt::format("Suggested: {:.2g}, a tenth of the rate at which the smoothed loss is smallest, {:.2g}. {}",
-                    suggestion, 10 * suggestion,
+        fmt::format("Suggested: {:.2g}, a third of the rate at which the smoothed loss is smallest, {:.2g}. {}",
+                    suggestion, kBelow * suggestion,
                     still_falls(curve)
                         ? "It is smallest at the end: larger rates may be better still, try a larger --to."
-                        : "There the loss is about to grow; a tenth leaves room for a whole training."));
+                        : "There the loss is about to grow; a third leaves room for a whole training."));
   } else {
     page.paragraph("The loss did not fall noticeably at any rate: there is nothing to suggest.");
   }
@@ -133,14 +134,14 @@ int lr_find(const LrFindOptions& o) {
   }
   const std::size_t best = curve.best();
   const bool fell = curve.smoothed[best] < (1 - kLeastFall) * curve.smoothed.front();
-  const double suggestion = fell ? curve.rates[best] / 10 : 0;
+  const double suggestion = fell ? curve.rates[best] / kBelow : 0;
   write_file(folder / "report.html", page_of(curve, suggestion, o, datasets));
   fmt::print("data    {}\nmodel   {}, norm {}; {} steps of {} images, learning rates {:g} to {:.3g}\n\n",
              datasets.description, o.model, o.norm, curve.rates.size(), o.batch_size, curve.rates.front(),
              curve.rates.back());
   if (fell)
     fmt::print(
-        "smallest loss at {:.2g}: {:.3f} instead of {:.3f} at the start\nsuggested: --lr {:.2g}, a tenth of it{}\n",
+        "smallest loss at {:.2g}: {:.3f} instead of {:.3f} at the start\nsuggested: --lr {:.2g}, a third of it{}\n",
         curve.rates[best], curve.smoothed[best], curve.smoothed.front(), suggestion,
         still_falls(curve) ? "; the loss still falls there, try a larger --to" : "");
   else

@@ -39,7 +39,7 @@ Tensor transform_filters(Index inputs, Index outputs, const Filters& filters) {
   return U;
 }
 
-/// The size of an even number of equal groups of at most `most` tiles: threads share a small batch equally, too.
+/// Size of groups of at most `most` tiles, about equal and even in number: a small batch keeps two threads busy, too.
 Index even_groups(Index tiles, Index most) { return blocks_of(tiles, 2 * blocks_of(tiles, 2 * most)); }
 
 /// y from x and transformed filters, a group of tiles at a time.

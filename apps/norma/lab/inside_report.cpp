@@ -36,22 +36,12 @@ void draw_histograms(const Table& histograms, const std::string& arm, const Json
               "Histograms, one a convolution, of 256 training images. What lies beyond 4 is in the outermost rows.");
 }
 
-void draw_depth(const Table& layers, const Json& step, LineChart chart, const std::string& column, double factor,
-                const std::string& caption, Page& page) {
-  int colour = 0;
-  for (const Json& arm : layers.distinct("arm"))
-    chart.series.push_back(banded(arm.get<std::string>(), layers.where("arm", arm).where("step", step), "layer", column,
-                                  colour++, factor));
-  page.figure(svg(chart), caption);
-}
-
-/// One convolution, as training goes on.
-void draw_time(const Table& layers, const Json& layer, LineChart chart, const std::string& column, double factor,
+/// A line with its band for each arm.
+void draw_arms(const Table& part, const std::string& x, LineChart chart, const std::string& column, double factor,
                const std::string& caption, Page& page) {
   int colour = 0;
-  for (const Json& arm : layers.distinct("arm"))
-    chart.series.push_back(banded(arm.get<std::string>(), layers.where("arm", arm).where("layer", layer), "step",
-                                  column, colour++, factor));
+  for (const Json& arm : part.distinct("arm"))
+    chart.series.push_back(banded(arm.get<std::string>(), part.where("arm", arm), x, column, colour++, factor));
   page.figure(svg(chart), caption);
 }
 
@@ -75,6 +65,7 @@ std::vector<std::string> report_inside(const Tables& tables, Page& page) {
   if (layers.empty()) return {};
   const std::vector<Json> steps = layers.distinct("step");
   const Json &start = steps.front(), &end = steps.back();
+  const Table at_start = layers.where("step", start), at_end = layers.where("step", end);
   LineChart loss{"Training loss", {"step"}, {"loss, mean of a batch", false, 0.0}, {}};
   int colour = 0;
   for (const Json& arm : training.distinct("arm"))
@@ -83,30 +74,33 @@ std::vector<std::string> report_inside(const Tables& tables, Page& page) {
     for (auto* values : {&series.y, &series.low, &series.high}) *values = smoothed(*values, 10);
   page.figure(svg(loss), "Mean over ten steps. Band: the seeds.");
   page.heading("Before the first step");
-  draw_depth(layers, start, {"Signal before training", {"convolution"}, {"standard deviation", true}, {}}, "deviation",
-             1, "Standard deviation of what enters the ReLU behind each convolution.", page);
-  draw_depth(layers, start, {"Gradient before training", {"convolution"}, {"norm of the weights' gradient", true}, {}},
-             "gradient_norm", 1, "Of the first batch. Too small on the left: the first layers hardly learn.", page);
+  draw_arms(at_start, "layer", {"Signal before training", {"convolution"}, {"standard deviation", true}, {}},
+            "deviation", 1, "Standard deviation of what enters the ReLU behind each convolution.", page);
+  draw_arms(at_start, "layer",
+            {"Gradient before training", {"convolution"}, {"norm of the weights' gradient", true}, {}}, "gradient_norm",
+            1, "Of the first batch. Too small on the left: the first layers hardly learn.", page);
   page.heading("On the way");
-  const Json first = layers.distinct("layer").front(), last = layers.distinct("layer").back();
-  draw_time(layers, last, {"Signal of the last convolution", {"step"}, {"standard deviation", true}, {}}, "deviation",
-            1, "Standard deviation of what enters the last ReLU. Band: the seeds.", page);
-  draw_time(layers, last, {"Dead ReLUs of the last convolution", {"step"}, {"dead, % of the units", false, 0.0}, {}},
+  const Table of_first = layers.where("layer", layers.distinct("layer").front()),
+              of_last = layers.where("layer", layers.distinct("layer").back());
+  draw_arms(of_last, "step", {"Signal of the last convolution", {"step"}, {"standard deviation", true}, {}},
+            "deviation", 1, "Standard deviation of what enters the last ReLU. Band: the seeds.", page);
+  draw_arms(of_last, "step", {"Dead ReLUs of the last convolution", {"step"}, {"dead, % of the units", false, 0.0}, {}},
             "dead_units", 100, "Units that are positive for none of 256 images.", page);
-  draw_time(layers, first, {"Gradient of the first convolution", {"step"}, {"norm of the weights' gradient", true}, {}},
+  draw_arms(of_first, "step",
+            {"Gradient of the first convolution", {"step"}, {"norm of the weights' gradient", true}, {}},
             "gradient_norm", 1, "Of one batch each.", page);
   page.heading("At the end");
-  draw_depth(layers, end, {"Signal at the end", {"convolution"}, {"standard deviation", true}, {}}, "deviation", 1,
-             fmt::format("After {} steps.", end.dump()), page);
-  draw_depth(layers, end, {"Dead ReLUs at the end", {"convolution"}, {"dead, % of the units", false, 0.0}, {}},
-             "dead_units", 100,
-             "Units (a channel at one place) that are positive for none of 256 images: they learn nothing from these.",
-             page);
-  draw_depth(layers, end, {"Gradient at the end", {"convolution"}, {"norm of the weights' gradient", true}, {}},
-             "gradient_norm", 1, "Of one batch.", page);
-  draw_depth(layers, end, {"Updates at the end", {"convolution"}, {"||change|| / ||weights||", true}, {}},
-             "update_ratio", 1, "Change of the weights in one step. A rule of thumb (Karpathy) wants about 0.001.",
-             page);
+  draw_arms(at_end, "layer", {"Signal at the end", {"convolution"}, {"standard deviation", true}, {}}, "deviation", 1,
+            fmt::format("After {} steps.", end.dump()), page);
+  draw_arms(at_end, "layer", {"Dead ReLUs at the end", {"convolution"}, {"dead, % of the units", false, 0.0}, {}},
+            "dead_units", 100,
+            "Units (a channel at one place) that are positive for none of 256 images: they learn nothing from these.",
+            page);
+  draw_arms(at_end, "layer", {"Gradient at the end", {"convolution"}, {"norm of the weights' gradient", true}, {}},
+            "gradient_norm", 1, "Of one batch.", page);
+  draw_arms(at_end, "layer", {"Updates at the end", {"convolution"}, {"||change|| / ||weights||", true}, {}},
+            "update_ratio", 1, "Change of the weights in one step. A rule of thumb (Karpathy) wants about 0.001.",
+            page);
   page.heading("Histograms");
   for (const Json& arm : tables.at("histograms").distinct("arm"))
     for (const Json& step : {start, end}) draw_histograms(tables.at("histograms"), arm, step, page);

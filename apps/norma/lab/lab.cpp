@@ -101,9 +101,10 @@ class Run {
 
   std::string folder() const { return folder_.string(); }
 
-  /// Runs what is missing; returns the signal that stopped it, 0 for none.
+  /// Runs what is missing and says what was found; returns the exit code.
   int run() {
     const InterruptsNoted interrupts;
+    int code = kDone;
     double left = 0;
     for (const NamedJob& job : jobs_) left += results_.has(job.key) ? 0 : job.job.seconds;
     ProgressLine line(jobs_.size(), left);
@@ -120,25 +121,25 @@ class Run {
       } catch (const Stopped&) {
         line.wipe();
         log_.add("stopped", {{"signal", interrupts.signal()}});
-        return interrupts.signal();
-      } catch (const NonFiniteError& e) {  // that a network can break is a result, too
-        line.wipe();
-        fmt::print(stderr, "norma: warning: lab {}: {}; what was measured before is kept\n", named.key, e.what());
+        fmt::print(stderr,
+                   "norma lab: stopped; what is finished is in {0}/report.html; go on with: norma lab --resume {0}\n",
+                   folder());
+        return kSignal + interrupts.signal();
+      } catch (const NonFiniteError& e) {
+        line.end();
+        fmt::print(stderr, "norma lab: {}: {}; the report leaves this job out\n", named.key, e.what());
+        log_.add("diverged", {{"job", named.key}, {"error", e.what()}});
+        code = kDiverged;
+        continue;
       }
       results_.add(named.key, recorder.rows());
       write_report();
       log_.add("job", {{"job", named.key}, {"seconds", line.end()}});
     }
     log_.add("finished");
-    return 0;
-  }
-
-  /// What was found, on stdout.
-  void print_findings() const {
-    for (const Part& part : parts()) {
-      fmt::print("\n{}\n", part.experiment->title);
-      for (const std::string& sentence : part.found) fmt::print("  - {}\n", sentence);
-    }
+    print_findings();
+    fmt::print("\nreport  {}/report.html\n", folder());
+    return code;
   }
 
  private:
@@ -155,6 +156,14 @@ class Run {
     for (const Experiment& e : experiments())
       if (name == "all" || name == e.name) some.push_back(e);
     return some;
+  }
+
+  /// What was found, on stdout.
+  void print_findings() const {
+    for (const Part& part : parts()) {
+      fmt::print("\n{}\n", part.experiment->title);
+      for (const std::string& sentence : part.found) fmt::print("  - {}\n", sentence);
+    }
   }
 
   Tables tables(const Experiment& experiment) const {
@@ -251,14 +260,7 @@ int run_lab(const LabOptions& options) {
   lab::Run run(config, datasets);
   fmt::print("data    {}\noutput  {}\n\n", datasets.description, run.folder());
   std::fflush(stdout);
-  if (const int signal = run.run()) {
-    fmt::print(stderr, "norma lab: stopped; what is finished is in {}/report.html; go on with: norma lab --resume {}\n",
-               run.folder(), run.folder());
-    return kSignal + signal;
-  }
-  run.print_findings();
-  fmt::print("\nreport  {}/report.html\n", run.folder());
-  return kDone;
+  return run.run();
 }
 
 }  // namespace norma

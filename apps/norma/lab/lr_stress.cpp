@@ -104,29 +104,28 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
     const Limit batch = limit_of(of_seed.where("norm", "batch")), none = limit_of(of_seed.where("norm", "none"));
     if (of_seed.where("norm", "batch").empty() || of_seed.where("norm", "none").empty()) continue;
     const auto told = [](const Limit& l) {
-      return std::isnan(l.failed) ? "never" : fmt::format("{:g} ({})", l.failed, l.how);
+      if (std::isnan(l.failed)) return std::string(l.survived > 0 ? "never" : "never learnt");
+      return fmt::format("{:g} ({})", l.failed, l.how);
     };
     with.push_back(batch.survived), without.push_back(none.survived);
-    ratios.push_back(none.survived > 0 ? batch.survived / none.survived : std::nan(""));
+    ratios.push_back(batch.survived / none.survived);
     rows.push_back({seed.dump(), fmt::format("{:g}", none.survived), told(none), fmt::format("{:g}", batch.survived),
-                    told(batch), std::isnan(ratios.back()) ? "-" : fmt::format("{:.0f}", ratios.back())});
+                    told(batch),
+                    !(batch.survived > 0 && none.survived > 0) ? "-" : fmt::format("{:.0f}", ratios.back())});
   }
   if (rows.empty()) return {};
   page.heading("Where each network failed");
   page.table({"seed", "no norm: last rate survived", "failed at", "batch norm: last rate survived", "failed at",
               "ratio"},
              rows);
-  const Spread ratio = spread(ratios);
-  const auto range = [](const std::vector<double>& survived) {
-    const Spread s = spread(survived);
-    return s.high > 0 ? fmt::format("{:g} to {:g}", s.low, s.high) : "none, it never learnt";
-  };
-  std::vector<std::string> found{
-      fmt::format("The last learning rate survived, over {} seeds: {} without batch norm, {} with it.", rows.size(),
-                  range(without), range(with))};
-  if (!std::isnan(ratio.mean))
-    found.push_back(fmt::format("Batch norm survives {:.0f} to {:.0f} times the learning rate of the plain network.",
-                                ratio.low, ratio.high));
+  const Spread ratio = spread(ratios), high = spread(with), low = spread(without);
+  if (low.low == 0 || high.low == 0)
+    return {"Not every network learnt at all: the stages are too short for a conclusion."};
+  std::vector<std::string> found{fmt::format(
+      "Without batch norm the last learning rate survived was {:g} to {:g} ({} seeds); with batch norm {:g} to {:g}.",
+      low.low, low.high, rows.size(), high.low, high.high)};
+  found.push_back(fmt::format("Batch norm survives {:.0f} to {:.0f} times the learning rate of the plain network.",
+                              ratio.low, ratio.high));
   return found;
 }
 
