@@ -2,6 +2,15 @@
 // Networks", section 3.3: the network is trained from its initial weights while the rate grows from step to step by the same
 // factor, and the loss is drawn against the rate. It stays while the rate is too small, falls, and grows where the rate is
 // too large.
+//
+// Note [A third]
+//   Smith reads the rate off the curve by eye; fastai suggests a tenth of the rate of the smallest loss. Test accuracy, %,
+//   of `norma train --epochs 2` on CIFAR-10 at the rate of the smallest loss divided by
+//
+//                              10      3      1
+//     small, batch norm      69.6   70.7   66.3
+//     small, no norm         45.3   52.8   51.6
+//     cnn, batch norm        56.9   68.9   75.6     (and 79.1 at its default 0.2, 3.6 times that rate)
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,7 +30,7 @@ namespace {
 
 constexpr double kMemory = 0.9;  // of the smoothed loss: weight of what was before
 constexpr double kTooLarge = 4;  // the test ends where the smoothed loss is so many times its smallest, as in fastai
-constexpr double kBelow = 3;     // what the rate of the smallest smoothed loss is divided by
+constexpr double kBelow = 3;     // what the rate of the smallest loss is divided by: Note [A third]
 constexpr double kLeastFall = 0.02;  // of the first loss: less is noise
 
 /// A point for each step; at the last one the loss may be NaN, and is where the rate was too large.
