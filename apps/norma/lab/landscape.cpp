@@ -153,8 +153,10 @@ void draw_band(const Table& points, Page& page) {
   page.figure(svg(changes),
               "Gradient predictiveness: how much the gradient differs after such a step. Band: smallest to largest "
               "difference among these steps; line: the largest. One seed.");
-  page.figure(svg(smoothness),
-              "The largest change of the gradient for its way: the smaller, the smoother the loss. Band: the seeds.");
+  page.figure(
+      svg(smoothness),
+      "The change of the gradient divided by the length of the step that changed it, the largest of all steps: the "
+      "smaller, the smoother the loss. Band: the seeds.");
 }
 
 void draw_curvature(const Table& hessian, Page& page, std::vector<std::string>& found) {

@@ -18,7 +18,7 @@ void draw_accuracy(const Table& accuracy, Page& page, std::vector<std::string>& 
                   banded("train()", accuracy, "step", "train_mode_acc", 1, 100)};
   page.figure(svg(chart),
               "Batches of 64 in train(). Line: mean of the seeds, band: lowest to highest. eval() lags and jumps while "
-              "the weights move fast: its averages are of weights that are no more.");
+              "the weights move fast: its averages come from weights that have changed since.");
   const std::vector<double> eval = accuracy.numbers("eval_acc"), train = accuracy.numbers("train_mode_acc");
   double largest = 0, step = 0;
   for (std::size_t i = 0; i < eval.size(); ++i)
@@ -103,10 +103,11 @@ void draw_company(const Table& company, Page& page, std::vector<std::string>& fo
     }
     const Spread logit = spread(train.where("image", 0).numbers("logit")),
                  still = spread(eval.where("image", 0).numbers("logit"));
-    found.push_back(
-        fmt::format("In train() with batches of {} the company decides whether {:.0f} of {} images are taken for what "
-                    "they are; the logit of the first moved between {:.2f} and {:.2f}, in eval() by {:g}.",
-                    size.dump(), changing, images.size(), logit.low, logit.high, still.high - still.low));
+    found.push_back(fmt::format(
+        "In train() with batches of {} the company, the other images of the batch, decides whether {:.0f} of {} "
+        "images are taken for what they are; the logit of the first moved between {:.2f} and {:.2f}, in eval() by "
+        "{:g}.",
+        size.dump(), changing, images.size(), logit.low, logit.high, still.high - still.low));
   }
 }
 
