@@ -7,6 +7,7 @@ refuses 2 'needs a name: convergence, lr-stress, modes, .*, all' lab
 refuses 2 "name: must be one of convergence.*got 'covnergence'" lab covnergence
 refuses 2 "--scale: .*got '0'" lab modes --scale 0
 refuses 2 "--scale: .*got 'inf'" lab modes --scale inf
+refuses 2 "--scale: must be a finite number > 0 and <= 1000, got '1e300'" lab modes --scale 1e300
 refuses 2 "--seed: .*got '-1'" lab modes --seed -1
 refuses 3 'nowhere: no such folder' lab modes --data nowhere
 refuses 3 'nowhere/config.json: no such file' lab --resume nowhere

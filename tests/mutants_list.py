@@ -21,7 +21,7 @@ CHANNEL_STATS = [
 
 BATCH_NORM = [
     # Backward.
-    ("dx without the dbeta term", "- mean_dy - (x", "- (x"),
+    ("dx without the dbeta term", "(mean_dy + (x.row(i)", "((x.row(i)"),
     ("dx without gamma", "gamma_inv_std = k.gamma * k.inv_std, mean_dy", "gamma_inv_std = k.inv_std, mean_dy"),
     ("both terms divided by m - 1", "stats_depend_on_x ? 1 / static_cast<double>(x.pixels().rows()) : 0",
      "stats_depend_on_x ? 1 / static_cast<double>(x.pixels().rows() - 1) : 0"),

@@ -10,12 +10,13 @@
 
 namespace norma {
 
-CLI::Validator finite_number(bool zero_allowed) {
-  const auto validate = [zero_allowed](const std::string& text) -> std::string {
+CLI::Validator finite_number(bool zero_allowed, double most) {
+  const auto validate = [zero_allowed, most](const std::string& text) -> std::string {
     double value = 0;
     const bool number = CLI::detail::lexical_cast(text, value);
-    if (number && std::isfinite(value) && (value > 0 || (zero_allowed && value == 0))) return "";
-    return join("must be a finite number ", zero_allowed ? ">= 0" : "> 0", ", got '", text, "'");
+    if (number && std::isfinite(value) && (value > 0 || (zero_allowed && value == 0)) && value <= most) return "";
+    return join("must be a finite number ", zero_allowed ? ">= 0" : "> 0",
+                std::isfinite(most) ? join(" and <= ", most) : "", ", got '", text, "'");
   };
   return CLI::Validator(validate, "X");
 }
@@ -206,7 +207,7 @@ void add_lab_options(CLI::App& verb, LabOptions& o, const std::vector<std::strin
   add(verb, "--seed", o.seed, "Seed of weights and order; where several are needed, the first", whole_number(0));
   add_threads_option(verb, o);
   add(verb, "--scale", o.scale, "Length of the trainings: 1 takes some minutes, 3 three times as long",
-      finite_number(false));
+      finite_number(false, kLargestScale));
   verb.add_option("--resume", o.resume, "Go on with the lab in this folder: its finished jobs are kept")
       ->check(not_empty())
       ->excludes(verb.get_option("--out"))

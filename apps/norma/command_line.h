@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -42,8 +43,11 @@ void add_lr_find_options(CLI::App& verb, LrFindOptions& options);
 /// One of a list of names.
 CLI::Validator one_of(const std::vector<std::string>& names);
 
-/// A number that is finite and above 0 (or, if allowed, 0).
-CLI::Validator finite_number(bool zero_allowed);
+/// A number that is finite, above 0 (or, if allowed, 0) and at most `most`.
+CLI::Validator finite_number(bool zero_allowed, double most = std::numeric_limits<double>::infinity());
+
+/// Of --scale of norma lab, which multiplies numbers of steps.
+inline constexpr double kLargestScale = 1000;
 
 /// A part of a whole, from 0 to 1.
 CLI::Validator fraction();

@@ -26,7 +26,8 @@ void check_config(const Json& config) {
   const std::string wrong = one_of(lab_names())(config.at("lab").get<std::string>());
   check(wrong.empty(), "lab: ", wrong);
   config.at("seed").get<Index>();
-  config.at("scale").get<double>();
+  const std::string scale = finite_number(false, kLargestScale)(config.at("scale").dump());
+  check(scale.empty(), "scale: ", scale);
   for (const char* key : {"data", "data_checksum"}) config.at(key).get<std::string>();
 }
 
