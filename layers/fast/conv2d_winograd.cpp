@@ -49,7 +49,7 @@ void convolve(const Tensor& x, const Tensor& U, Index padding, Index terms_per_s
   // Tiles whose V and M leave room for U in a core's second-level cache.
   const Index fitting = (384 << 10) / (T::planes * (inputs + outputs) * static_cast<Index>(sizeof(Real)));
   const Grid<T> grid{y};
-  const Index group = even_groups(grid.count, std::clamp<Index>(fitting, 24, 72));
+  const Index group = even_groups(grid.count, std::clamp<Index>(fitting, 2 * kTileRows, 72));
   const Planes in(group, inputs), out(group, outputs);
   const Tensor zeros({inputs});
   Tensor scratch = Tensor::empty({omp_get_max_threads(), T::planes * (in.plane + out.plane) + outputs});
