@@ -64,6 +64,15 @@ TEST(BatchNormReLU, PassesNothingBackWhereItsOutputIsZero) {  // as relu(): its 
   for (const Tensor& t : {r.y, r.dx, r.dgamma, r.dbeta}) EXPECT_TRUE((t.rows() == 0).all());
 }
 
+TEST(BatchNormReLU, PassesNothingBackWhereItsOutputIsRoundedToZero) {
+  const Tensor x = random_tensor({3, 4, 5, 5}, 1), dy = random_tensor(x.shape(), 3);
+  Sequential together(BatchNorm2d(4), ReLU()), apart(BatchNorm2d(4), HiddenReLU());
+  for (Sequential* net : {&together, &apart})
+    set(net->parameters()[0], Tensor::full({4}, std::numeric_limits<Real>::denorm_min()));
+  const std::vector<Tensor> a = run(together, x, dy).all(), b = run(apart, x, dy).all();
+  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(same_bits(a[i], b[i])) << i;
+}
+
 TEST(BatchNormReLU, PassesNaNAndInfinityAsTheTwoLayersDo) {
   Tensor x = random_tensor({3, 9, 5, 5}, 1);
   x.pixels()(3, 2) = kNaN;

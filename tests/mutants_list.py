@@ -182,8 +182,9 @@ FAST_DIRECT = [
 FAST_BATCH_NORM_RELU = [
     ("ReLU keeps what is negative", "z_row[c] = y < 0 ? Real{0} : y;", "z_row[c] = y;"),
     ("NaN becomes 0", "z_row[c] = y < 0 ? Real{0} : y;", "z_row[c] = y > 0 ? y : Real{0};"),
-    ("dz passes everywhere", "static_cast<Bits>(!(y(x, c) <= 0))", "static_cast<Bits>(true)"),
-    ("dz passes where y is 0", "static_cast<Bits>(!(y(x, c) <= 0))", "static_cast<Bits>(!(y(x, c) < 0))"),
+    ("dz passes everywhere", "!(y(x, c) <= kRoundsToZero)", "true"),
+    ("dz passes where y is 0", "!(y(x, c) <= kRoundsToZero)", "!(y(x, c) < 0)"),
+    ("dz passes where y is rounded to 0", "!(y(x, c) <= kRoundsToZero)", "!(y(x, c) <= 0)"),
     ("dgamma without inv_std", "sums.tail(channels) * of_x.inv_std}", "sums.tail(channels)}"),
 ]
 

@@ -9,6 +9,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <limits>
 
 #include "core/parallel.h"
 
@@ -18,21 +19,20 @@ namespace {
 /// What the loops need to know of the channels, as plain pointers.
 struct Constants {
   const double *mean, *gamma_inv_std, *beta;
+  static constexpr double kRoundsToZero = double{std::numeric_limits<Real>::denorm_min()} / 2;  // the largest such y
 
-  Real y(Real x, Index c) const { return static_cast<Real>((x - mean[c]) * gamma_inv_std[c] + beta[c]); }
+  double y(Real x, Index c) const { return (x - mean[c]) * gamma_inv_std[c] + beta[c]; }
   /// The gradient of y: dz where y is positive (or NaN, as relu() has it), else 0. It is computed with bits because
   /// compilers make a jump of `y <= 0 ? 0 : dz`, and then no vectors.
   double dy(Real dz, Real x, Index c) const {
-    using Bits = std::conditional_t<sizeof(Real) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
-    const Bits all_if_kept = Bits{0} - static_cast<Bits>(!(y(x, c) <= 0));
-    return std::bit_cast<Real>(std::bit_cast<Bits>(dz) & all_if_kept);
+    const std::uint64_t all_if_kept = -std::uint64_t{!(y(x, c) <= kRoundsToZero)};
+    return std::bit_cast<double>(std::bit_cast<std::uint64_t>(double{dz}) & all_if_kept);
   }
 };
 
 /// Compilers load dz under a mask that depends on x, and processors do not foresee such loads.
 void fetch_ahead(const Real* dz, Index channels) {
-  constexpr Index kLine = 64 / sizeof(Real);
-  for (Index c = 0; c < channels; c += kLine) __builtin_prefetch(dz + 1024 + c);
+  for (Index c = 0; c < channels; c += 64 / sizeof(Real)) __builtin_prefetch(dz + 1024 + c);
 }
 
 /// The tensor that row(constants, channels, i, row i of x, row i of it) writes.
@@ -53,7 +53,7 @@ Tensor normalise(const Tensor& x, const ChannelConstants& of_x) {
   return row_by_row(x, of_x, [](const Constants& k, Index channels, Index, const Real* x_row, Real* z_row) {
 #pragma omp simd
     for (Index c = 0; c < channels; ++c) {
-      const Real y = k.y(x_row[c], c);
+      const Real y = static_cast<Real>(k.y(x_row[c], c));
       z_row[c] = y < 0 ? Real{0} : y;
     }
   });
