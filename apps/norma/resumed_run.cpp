@@ -13,17 +13,17 @@
 #include "optim/schedule.h"
 
 namespace norma {
-namespace {
 
-constexpr std::uintmax_t kMaxConfig = 1 << 16;  // bytes
-
-/// What stands under a key. It must be what the command line takes for this option.
 const Json& valid(const Json& config, const char* key, const CLI::Validator& validator) {
   const Json& value = config.at(key);
   const std::string wrong = validator(printable(value.is_string() ? value.get<std::string>() : value.dump()));
   check(wrong.empty(), key, ": ", wrong);
   return value;
 }
+
+namespace {
+
+constexpr std::uintmax_t kMaxConfig = 1 << 16;  // bytes
 
 Options options_of(const Json& config) {
   Options o;

@@ -8,7 +8,14 @@
 
 #include "apps/norma/config.h"
 
+namespace CLI {
+class Validator;
+}
+
 namespace norma {
+
+/// What stands under a key. Throws Error unless it is what the command line takes for this option.
+const Json& valid(const Json& config, const char* key, const CLI::Validator& validator);
 
 /// A run that is taken up again.
 struct ResumedRun {

@@ -30,7 +30,7 @@ struct Constants {
   }
 };
 
-/// Compilers load dz under a mask that depends on x, and processors do not foresee such loads.
+/// Compilers load dz under a mask that depends on x, and processors do not foresee such loads. By lines of 64 bytes.
 void fetch_ahead(const Real* dz, Index channels) {
   for (Index c = 0; c < channels; c += 64 / sizeof(Real)) __builtin_prefetch(dz + 1024 + c);
 }

@@ -23,11 +23,9 @@ Value kept(const LabOptions& o, const Json& before, const std::string& option, c
 void check_config(const Json& config) {
   const auto verb = config.at("verb").get<std::string>();
   check(verb == "lab", "is the run of norma ", printable(verb), ", not of norma lab");
-  const std::string wrong = one_of(lab_names())(config.at("lab").get<std::string>());
-  check(wrong.empty(), "lab: ", wrong);
+  valid(config, "lab", one_of(lab_names())).get<std::string>();
   config.at("seed").get<Index>();
-  const std::string scale = finite_number(false, kLargestScale)(config.at("scale").dump());
-  check(scale.empty(), "scale: ", scale);
+  valid(config, "scale", finite_number(false, kLargestScale)).get<double>();
   for (const char* key : {"data", "data_checksum"}) config.at(key).get<std::string>();
 }
 

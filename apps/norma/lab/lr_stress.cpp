@@ -17,7 +17,9 @@ constexpr Index kStageSteps = 40, kMaxStages = 24;
 constexpr std::uint64_t kSeeds = 3;
 constexpr double kFirstRate = 0.005;
 const std::vector<std::string> kNorms{"batch", "none"};
-constexpr const char* kLearns = "learns";
+constexpr const char *kNotYet = "not yet", *kLearns = "learns";  // the states of a network that has not failed
+
+bool failed(const std::string& state) { return state != kNotYet && state != kLearns; }
 
 /// A network learns from the first stage on whose loss, the mean of the second half, is below 97% of ln(classes), that of
 /// guessing. It has failed where the loss is not finite, and where it has learnt and is then above 99%.
@@ -40,13 +42,11 @@ void stress(const Setup& setup, const std::string& norm, std::uint64_t seed, Rec
     }
     loss /= static_cast<double>(steps - steps / 2), accuracy /= static_cast<double>(steps - steps / 2);
     has_learnt = has_learnt || loss < 0.97 * guessing;
-    const bool failed = std::isnan(loss) || (has_learnt && loss > 0.99 * guessing);
-    record.row("stages", {norm, seed, lr, loss, accuracy,
-                          std::isnan(loss) ? "not finite"
-                          : failed         ? "guessing"
-                          : has_learnt     ? kLearns
-                                           : "not yet"});
-    if (failed) return;
+    std::string state = has_learnt ? kLearns : kNotYet;
+    if (std::isnan(loss)) state = "not finite";
+    if (has_learnt && loss > 0.99 * guessing) state = "guessing";
+    record.row("stages", {norm, seed, lr, loss, accuracy, state});
+    if (failed(state)) return;
   }
 }
 
@@ -54,14 +54,14 @@ std::vector<Job> jobs(const Setup& setup) {
   std::vector<Job> all;
   for (std::uint64_t seed = setup.seed; seed < setup.seed + kSeeds; ++seed)
     for (const std::string& norm : kNorms)
-      all.push_back({fmt::format("{}, seed {}", arm_name(norm), seed), norm == "batch" ? 12 : 6,
+      all.push_back({fmt::format("{}, seed {}", arm_name(norm), seed), norm == "batch" ? 12.0 : 6.0,
                      [=, &setup](Recorder& record) { stress(setup, norm, seed, record); }});
   return all;
 }
 
-/// The stages of one network: the highest rate at which it still learnt (0 if it never did), and the end.
+/// The stages of one network: the highest rate at which it still learnt, NaN if it never did, and the end.
 struct Limit {
-  double survived = 0, failed = std::nan("");
+  double survived = std::nan(""), failed = std::nan("");
   std::string how;
 };
 
@@ -72,7 +72,7 @@ Limit limit_of(const Table& run) {
   for (std::size_t i = 0; i < rates.size(); ++i)
     if (states[i] == kLearns)
       limit.survived = rates[i];
-    else if (states[i] != "not yet")
+    else if (failed(states[i]))
       limit.failed = rates[i], limit.how = states[i];
   return limit;
 }
@@ -103,46 +103,53 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
     const Table of_seed = stages.where("seed", seed);
     const Limit batch = limit_of(of_seed.where("norm", "batch")), none = limit_of(of_seed.where("norm", "none"));
     if (of_seed.where("norm", "batch").empty() || of_seed.where("norm", "none").empty()) continue;
+    const auto kept = [](const Limit& l) { return std::isnan(l.survived) ? "-" : fmt::format("{:g}", l.survived); };
     const auto told = [](const Limit& l) {
-      if (std::isnan(l.failed)) return std::string(l.survived > 0 ? "never" : "never learnt");
-      return fmt::format("{:g} ({})", l.failed, l.how);
+      return std::isnan(l.failed) ? "never" : fmt::format("{:g} ({})", l.failed, l.how);
     };
     with.push_back(batch.survived), without.push_back(none.survived);
     ratios.push_back(batch.survived / none.survived);
-    rows.push_back({seed.dump(), fmt::format("{:g}", none.survived), told(none), fmt::format("{:g}", batch.survived),
-                    told(batch),
-                    !(batch.survived > 0 && none.survived > 0) ? "-" : fmt::format("{:.0f}", ratios.back())});
+    rows.push_back({seed.dump(), kept(none), told(none), kept(batch), told(batch),
+                    std::isnan(ratios.back()) ? "-" : fmt::format("{:.0f}", ratios.back())});
   }
   if (rows.empty()) return {};
   page.heading("Where each network failed");
   page.table({"seed", "no norm: last rate survived", "failed at", "batch norm: last rate survived", "failed at",
               "ratio"},
              rows);
-  const Spread ratio = spread(ratios), high = spread(with), low = spread(without);
-  if (low.low == 0 || high.low == 0)
-    return {"Not every network learnt at all: the stages are too short for a conclusion."};
-  std::vector<std::string> found{fmt::format(
-      "Without batch norm the last learning rate survived was {:g} to {:g} ({} seeds); with batch norm {:g} to {:g}.",
-      low.low, low.high, rows.size(), high.low, high.high)};
-  found.push_back(fmt::format("Batch norm survives {:.0f} to {:.0f} times the learning rate of the plain network.",
-                              ratio.low, ratio.high));
+  std::vector<std::string> found;
+  const auto survived = [&found](const std::string& arm, const std::vector<double>& highest) {
+    const Spread s = spread(highest);
+    const auto learnt = std::count_if(highest.begin(), highest.end(), [](double rate) { return !std::isnan(rate); });
+    found.push_back(
+        learnt == 0
+            ? fmt::format("With {} none of {} networks learnt at any rate.", arm, highest.size())
+            : fmt::format("With {} the last learning rate survived was {:g} to {:g} ({} of {} networks learnt).", arm,
+                          s.low, s.high, learnt, highest.size()));
+  };
+  survived(arm_name("none"), without);
+  survived(arm_name("batch"), with);
+  const Spread ratio = spread(ratios);
+  if (!std::isnan(ratio.mean))
+    found.push_back(fmt::format("Batch norm survives {:.0f} to {:.0f} times the learning rate of the plain network.",
+                                ratio.low, ratio.high));
   return found;
 }
 
 }  // namespace
 
 Experiment lr_stress() {
-  return {"lr-stress",
-          "How large a learning rate each network survives",
-          "An eight-layer network starts at the learning rate 0.005, which doubles every 40 steps (times --scale) of "
-          "128 images until "
-          "it no longer learns: the loss is not finite, or back at that of guessing. A step that makes weights too "
-          "large makes all activations behind them too large, and so the gradients of the next step; batch norm "
-          "divides the activations by their own size and ends the chain at each layer. Look for the rate at which each "
-          "curve falls to the level of guessing.",
-          {{"stages", {"norm", "seed", "lr", "train_loss", "train_acc", "state"}}},
-          jobs,
-          report};
+  return {
+      "lr-stress",
+      "How large a learning rate each network survives",
+      "An eight-layer network starts at the learning rate 0.005, which doubles every 40 steps (times --scale) of "
+      "128 images until it no longer learns: the loss is not finite, or back at that of guessing. A step that makes "
+      "weights too large makes all activations behind them too large, and so the gradients of the next step; batch "
+      "norm divides the activations by their own size and ends the chain at each layer. Look for the rate at which "
+      "each curve falls to the level of guessing.",
+      {{"stages", {"norm", "seed", "lr", "train_loss", "train_acc", "state"}}},
+      jobs,
+      report};
 }
 
 }  // namespace norma::lab

@@ -138,7 +138,7 @@ void after_training(const Setup& setup, Recorder& record) {
 std::vector<Job> jobs(const Setup& setup) {
   std::vector<Job> all;
   for (std::uint64_t seed = setup.seed; seed < setup.seed + kSeeds; ++seed)
-    all.push_back({fmt::format("while training, seed {}", seed), seed == setup.seed ? 17 : 13,
+    all.push_back({fmt::format("while training, seed {}", seed), seed == setup.seed ? 17.0 : 13.0,
                    [=, &setup](Recorder& record) { while_training(setup, seed, record); }});
   all.push_back({"after training", 27, [&setup](Recorder& record) { after_training(setup, record); }});
   return all;
