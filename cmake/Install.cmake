@@ -1,15 +1,23 @@
-# cmake --install DIR puts norma::norma where find_package(norma) finds it. Headers keep their folders:
-# #include "core/tensor.h", in the tree and installed alike. A project that takes Norma in by add_subdirectory installs
-# its own things only.
+# `cmake --install BUILD` installs the program norma, and norma::norma where find_package(norma) finds it. With
+# -DNORMA_DOUBLE=ON also norma::norma_double: find_package(norma COMPONENTS double). A project that takes Norma in by
+# add_subdirectory installs its own things only.
 if(NOT PROJECT_IS_TOP_LEVEL)
   return()
 endif()
 include(CMakePackageConfigHelpers)
 
-get_property(targets GLOBAL PROPERTY norma_installed)
-install(TARGETS ${targets} EXPORT norma)
-install(DIRECTORY core layers optim data DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/norma FILES_MATCHING PATTERN *.h)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/norma)
-install(EXPORT norma NAMESPACE norma:: DESTINATION ${package_dir})
+foreach(suffix "" _double)
+  get_property(targets GLOBAL PROPERTY norma_installed${suffix})
+  if(targets)
+    install(TARGETS ${targets} EXPORT norma${suffix})
+    install(EXPORT norma${suffix} NAMESPACE norma:: DESTINATION ${package_dir})
+  endif()
+endforeach()
+install(DIRECTORY core layers optim data DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/norma FILES_MATCHING PATTERN *.h
+  PATTERN fast EXCLUDE)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/norma-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES cmake/norma-config.cmake ${PROJECT_BINARY_DIR}/norma-config-version.cmake DESTINATION ${package_dir})
+if(NORMA_APPS)
+  install(TARGETS norma_command)
+endif()

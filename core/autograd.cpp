@@ -4,13 +4,13 @@
 // tensors, and so on down to the leaves (parameters and inputs), which have none. backward() puts the tensors in an
 // order in which each comes after everything that was computed from it; then d loss / d y is complete when y's turn
 // comes, y's rule adds its share to the inputs' gradients, and y's gradient and history are dropped at once.
-#include "core/autograd.h"
+#include "norma/core/autograd.h"
 
 #include <algorithm>
 #include <unordered_set>
 
-#include "core/check.h"
-#include "core/parallel.h"
+#include "norma/core/check.h"
+#include "norma/core/parallel.h"
 
 namespace norma {
 namespace {

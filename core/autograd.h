@@ -4,8 +4,8 @@
 #include <functional>
 #include <vector>
 
-#include "core/storage.h"
-#include "core/tensor.h"
+#include "norma/core/storage.h"
+#include "norma/core/tensor.h"
 
 namespace norma {
 

@@ -1,4 +1,4 @@
-#include "core/brief_waits.h"
+#include "norma/core/brief_waits.h"
 
 #if defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
 #include <sys/auxv.h>

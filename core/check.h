@@ -22,6 +22,11 @@ struct FileError : Error {
   using Error::Error;
 };
 
+/// Thrown when a data file is missing, damaged or not what it claims to be; the message begins with its path.
+struct DataError : Error {
+  using Error::Error;
+};
+
 /// Puts the printed form of all parts into one string: join("x ", shape) is "x (2,3)".
 template <class... Parts>
 std::string join(const Parts&... parts) {

@@ -1,10 +1,10 @@
-#include "core/gradcheck.h"
+#include "norma/core/gradcheck.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/ops.h"
-#include "core/random.h"
+#include "norma/core/ops.h"
+#include "norma/core/random.h"
 
 namespace norma {
 namespace {

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "core/tensor.h"
+#include "norma/core/tensor.h"
 
 namespace norma {
 

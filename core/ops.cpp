@@ -4,7 +4,7 @@
 //   y = s x          dx = s dy
 //   Y = A B          dA = dY B^T,   dB = A^T dY
 //   y = sum x        dx = dy in every element
-#include "core/ops.h"
+#include "norma/core/ops.h"
 
 namespace norma {
 namespace {

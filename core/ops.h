@@ -1,8 +1,8 @@
 // The elementary differentiable operations. Layers have their own files in layers/.
 #pragma once
 
-#include "core/parallel.h"
-#include "core/tensor.h"
+#include "norma/core/parallel.h"
+#include "norma/core/tensor.h"
 
 namespace norma {
 

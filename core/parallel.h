@@ -17,7 +17,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/types.h"
+#include "norma/core/types.h"
 
 namespace norma {
 

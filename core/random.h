@@ -13,7 +13,7 @@
 #include <numeric>
 #include <vector>
 
-#include "core/types.h"
+#include "norma/core/types.h"
 
 namespace norma {
 

@@ -6,8 +6,8 @@
 #include <initializer_list>
 #include <ostream>
 
-#include "core/check.h"
-#include "core/types.h"
+#include "norma/core/check.h"
+#include "norma/core/types.h"
 
 namespace norma {
 

@@ -1,4 +1,4 @@
-#include "core/storage.h"
+#include "norma/core/storage.h"
 
 #include <sys/mman.h>
 
@@ -7,7 +7,7 @@
 #include <new>
 #include <vector>
 
-#include "core/check.h"
+#include "norma/core/check.h"
 
 namespace norma {
 namespace {

@@ -1,9 +1,9 @@
-#include "core/tensor.h"
+#include "norma/core/tensor.h"
 
 #include <algorithm>
 
-#include "core/autograd.h"
-#include "core/ops.h"
+#include "norma/core/autograd.h"
+#include "norma/core/ops.h"
 
 namespace norma {
 namespace {

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/shape.h"
+#include "norma/core/shape.h"
 
 namespace norma {
 

@@ -1,9 +1,9 @@
-#include "data/cifar10.h"
+#include "norma/data/cifar10.h"
 
 #include <algorithm>
 #include <sstream>
 
-#include "data/files.h"
+#include "norma/data/files/files.h"
 
 namespace norma {
 namespace {

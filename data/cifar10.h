@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "data/image_set.h"
+#include "norma/data/image_set.h"
 
 namespace norma {
 

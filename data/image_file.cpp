@@ -1,6 +1,6 @@
 // PNG by libpng's simplified interface, JPEG by TurboJPEG: the two decoders that distributions keep mended. (stb_image, in
 // the version that Debian 12 has, writes behind its tables for a JPEG with more than 256 Huffman codes.)
-#include "data/image_file.h"
+#include "norma/data/image_file.h"
 
 #include <png.h>
 #include <turbojpeg.h>
@@ -8,9 +8,9 @@
 #include <algorithm>
 #include <memory>
 
-#include "core/check.h"
-#include "data/files.h"
-#include "data/image_set.h"
+#include "norma/core/check.h"
+#include "norma/data/files/files.h"
+#include "norma/data/image_set.h"
 
 namespace norma {
 namespace {

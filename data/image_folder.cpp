@@ -1,10 +1,10 @@
-#include "data/image_folder.h"
+#include "norma/data/image_folder.h"
 
 #include <algorithm>
 #include <cstdio>
 
-#include "core/parallel.h"
-#include "data/files.h"
+#include "norma/core/parallel.h"
+#include "norma/data/files/files.h"
 
 namespace norma {
 namespace {

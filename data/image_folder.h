@@ -3,8 +3,8 @@
 
 #include <filesystem>
 
-#include "data/image_file.h"
-#include "data/image_set.h"
+#include "norma/data/image_file.h"
+#include "norma/data/image_set.h"
 
 namespace norma {
 

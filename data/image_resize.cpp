@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/check.h"
-#include "core/parallel.h"
-#include "data/image_file.h"
+#include "norma/core/check.h"
+#include "norma/core/parallel.h"
+#include "norma/data/image_file.h"
 
 namespace norma {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/image_set.h"
+#include "norma/data/image_set.h"
 
 #include <algorithm>
 #include <cmath>

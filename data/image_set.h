@@ -6,15 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "core/check.h"
-#include "core/types.h"
+#include "norma/core/check.h"
+#include "norma/core/types.h"
 
 namespace norma {
-
-/// Thrown when a data file is missing, damaged or not what it claims to be; the message begins with its path.
-struct DataError : Error {
-  using Error::Error;
-};
 
 /// N images of `channels` x height x width bytes (0 to 255), each in the order C,H,W, one after the other.
 struct ImageSet {

@@ -1,9 +1,9 @@
-#include "data/loader.h"
+#include "norma/data/loader.h"
 
 #include <algorithm>
 #include <numeric>
 
-#include "core/random.h"
+#include "norma/core/random.h"
 
 namespace norma {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <future>
 
-#include "core/tensor.h"
-#include "data/image_set.h"
+#include "norma/core/tensor.h"
+#include "norma/data/image_set.h"
 
 namespace norma {
 

@@ -1,11 +1,11 @@
-#include "data/synthetic.h"
+#include "norma/data/synthetic.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
-#include "core/parallel.h"
-#include "core/random.h"
+#include "norma/core/parallel.h"
+#include "norma/core/random.h"
 
 namespace norma {
 namespace {

@@ -1,7 +1,7 @@
 // A data set that needs no download: ten kinds of drawn shapes.
 #pragma once
 
-#include "data/image_set.h"
+#include "norma/data/image_set.h"
 
 namespace norma {
 

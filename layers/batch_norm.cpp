@@ -23,13 +23,13 @@
 // value, except where a result is the small rest that a cancellation leaves. In float alone x - mean would cancel: with
 // mean/std = 10^6 the rounding of the mean is already 6% of std.
 // Statistics: Note [Stable in one pass], channel_stats.h. A constant channel gives x_hat = 0, y = beta, exactly.
-#include "layers/batch_norm.h"
+#include "norma/layers/batch_norm.h"
 
 #include <cmath>
 
-#include "core/parallel.h"
-#if __has_include("layers/fast/batch_norm_relu.h")
-#include "layers/fast/batch_norm_relu.h"
+#include "norma/core/parallel.h"
+#if __has_include("norma/layers/fast/batch_norm_relu.h")
+#include "norma/layers/fast/batch_norm_relu.h"
 #else  // layers/fast/ has been deleted: this file does everything, and relu.cpp the ReLU
 namespace norma::fast {
 static const BatchNormKernels* batch_norm_relu_kernels() { return nullptr; }

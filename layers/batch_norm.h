@@ -4,8 +4,8 @@
 #include <limits>
 #include <optional>
 
-#include "layers/channel_stats.h"
-#include "layers/module.h"
+#include "norma/layers/channel_stats.h"
+#include "norma/layers/module.h"
 
 namespace norma {
 

@@ -1,8 +1,8 @@
-#include "layers/channel_stats.h"
+#include "norma/layers/channel_stats.h"
 
 #include <limits>
 
-#include "core/parallel.h"
+#include "norma/core/parallel.h"
 
 namespace norma {
 

@@ -14,7 +14,7 @@
 #include <cmath>
 #include <type_traits>
 
-#include "core/tensor.h"
+#include "norma/core/tensor.h"
 
 namespace norma {
 

@@ -11,16 +11,16 @@
 //
 // X repeats every pixel k*k times, so it is never made for the whole batch: a few images at a time, few enough that
 // their part of X stays in the cache between being written and being read.
-#include "layers/conv2d.h"
+#include "norma/layers/conv2d.h"
 
 #include <omp.h>
 
 #include <vector>
 
-#include "core/ops.h"
-#include "layers/init.h"
-#if __has_include("layers/fast/conv2d_kernels.h")
-#include "layers/fast/conv2d_kernels.h"
+#include "norma/core/ops.h"
+#include "norma/layers/init.h"
+#if __has_include("norma/layers/fast/conv2d_kernels.h")
+#include "norma/layers/fast/conv2d_kernels.h"
 #else  // layers/fast/ has been deleted: this file does everything
 namespace norma::fast {
 static const Conv2dKernels* conv2d_kernels(const Shape&, Index, Index) { return nullptr; }

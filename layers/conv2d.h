@@ -1,7 +1,7 @@
 // Conv2d: convolution of an image batch.
 #pragma once
 
-#include "layers/module.h"
+#include "norma/layers/module.h"
 
 namespace norma {
 

@@ -1,9 +1,9 @@
 // y = mask * x, where mask holds 0 with probability p and 1/(1-p) otherwise; dx = mask * dy. That is mul(), with a mask
 // that wants no gradient.
-#include "layers/dropout.h"
+#include "norma/layers/dropout.h"
 
-#include "core/ops.h"
-#include "core/parallel.h"
+#include "norma/core/ops.h"
+#include "norma/core/parallel.h"
 
 namespace norma {
 

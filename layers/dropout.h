@@ -1,7 +1,7 @@
 // Dropout: random zeros while training.
 #pragma once
 
-#include "layers/module.h"
+#include "norma/layers/module.h"
 
 namespace norma {
 

@@ -1,8 +1,8 @@
 // The numbers of an image lie pixel by pixel (Note [Storage order]) but flatten wants them channel by channel: the
 // (H*W) x C matrix of an image is transposed. Backward transposes back.
-#include "layers/flatten.h"
+#include "norma/layers/flatten.h"
 
-#include "core/parallel.h"
+#include "norma/core/parallel.h"
 
 namespace norma {
 

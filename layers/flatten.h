@@ -1,7 +1,7 @@
 // Flatten: an image batch as a matrix with one row per image.
 #pragma once
 
-#include "layers/module.h"
+#include "norma/layers/module.h"
 
 namespace norma {
 

@@ -1,7 +1,7 @@
 // GroupNorm: groups of channels of one image share a mean and variance, in both modes.
 #pragma once
 
-#include "layers/module.h"
+#include "norma/layers/module.h"
 
 namespace norma {
 

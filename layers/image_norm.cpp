@@ -10,9 +10,9 @@
 //   mean     = average of the channels' means
 //   variance = average of (the channel's variance + the squared distance of its mean from the group's)
 // Arithmetic is in double and results are rounded once, as in batch norm.
-#include "layers/image_norm.h"
+#include "norma/layers/image_norm.h"
 
-#include "core/parallel.h"
+#include "norma/core/parallel.h"
 
 namespace norma {
 namespace {

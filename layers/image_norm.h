@@ -1,7 +1,7 @@
 // What GroupNorm, LayerNorm and InstanceNorm2d share: every image normalised by itself. The derivation is in image_norm.cpp.
 #pragma once
 
-#include "layers/channel_stats.h"
+#include "norma/layers/channel_stats.h"
 
 namespace norma {
 

@@ -1,4 +1,4 @@
-#include "layers/init.h"
+#include "norma/layers/init.h"
 
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // Initialisation of parameters.
 #pragma once
 
-#include "layers/module.h"
+#include "norma/layers/module.h"
 
 namespace norma {
 

@@ -1,7 +1,7 @@
 // Derivation and arithmetic: image_norm.cpp. Every channel is a group of its own.
-#include "layers/instance_norm.h"
+#include "norma/layers/instance_norm.h"
 
-#include "layers/image_norm.h"
+#include "norma/layers/image_norm.h"
 
 namespace norma {
 namespace {

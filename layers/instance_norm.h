@@ -1,7 +1,7 @@
 // InstanceNorm2d: every channel of every image has a mean and variance of its own.
 #pragma once
 
-#include "layers/module.h"
+#include "norma/layers/module.h"
 
 namespace norma {
 

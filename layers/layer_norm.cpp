@@ -1,7 +1,7 @@
 // Derivation and arithmetic: image_norm.cpp.
-#include "layers/layer_norm.h"
+#include "norma/layers/layer_norm.h"
 
-#include "layers/image_norm.h"
+#include "norma/layers/image_norm.h"
 
 namespace norma {
 namespace {

@@ -1,7 +1,7 @@
 // LayerNorm: all numbers of one image share a mean and variance, in both modes.
 #pragma once
 
-#include "layers/module.h"
+#include "norma/layers/module.h"
 
 namespace norma {
 

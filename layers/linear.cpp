@@ -1,8 +1,8 @@
 // Y = X W^T + b      dX = dY W      dW = dY^T X      db = column sums of dY
-#include "layers/linear.h"
+#include "norma/layers/linear.h"
 
-#include "core/ops.h"
-#include "layers/init.h"
+#include "norma/core/ops.h"
+#include "norma/layers/init.h"
 
 namespace norma {
 

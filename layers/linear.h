@@ -1,7 +1,7 @@
 // Linear: the fully connected layer.
 #pragma once
 
-#include "layers/module.h"
+#include "norma/layers/module.h"
 
 namespace norma {
 

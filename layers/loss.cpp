@@ -7,7 +7,7 @@
 //   dz = dloss/N (p - t)
 //
 // The maximum of each row is subtracted first; p does not change and exp cannot overflow.
-#include "layers/loss.h"
+#include "norma/layers/loss.h"
 
 #include <cmath>
 

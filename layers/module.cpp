@@ -1,4 +1,4 @@
-#include "layers/module.h"
+#include "norma/layers/module.h"
 
 #include <cxxabi.h>
 

@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
-#include "core/random.h"
-#include "core/tensor.h"
+#include "norma/core/random.h"
+#include "norma/core/tensor.h"
 
 namespace norma {
 

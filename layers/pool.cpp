@@ -3,9 +3,9 @@
 // Average        y = 1/(H W) sum x. Every pixel gets dy / (H W).
 //
 // Both work on whole pixels: C neighbouring numbers at a time.
-#include "layers/pool.h"
+#include "norma/layers/pool.h"
 
-#include "core/parallel.h"
+#include "norma/core/parallel.h"
 
 namespace norma {
 namespace {

@@ -1,7 +1,7 @@
 // MaxPool2d and GlobalAvgPool.
 #pragma once
 
-#include "layers/module.h"
+#include "norma/layers/module.h"
 
 namespace norma {
 

@@ -1,9 +1,9 @@
 // y  = x  where x > 0, else 0
 // dx = dy where x > 0, else 0            (at x = 0, where there is no derivative, PyTorch's choice is 0;
 //                                         NaN is passed on in both directions)
-#include "layers/relu.h"
+#include "norma/layers/relu.h"
 
-#include "core/ops.h"
+#include "norma/core/ops.h"
 
 namespace norma {
 

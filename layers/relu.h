@@ -1,7 +1,7 @@
 // ReLU: the positive part.
 #pragma once
 
-#include "layers/module.h"
+#include "norma/layers/module.h"
 
 namespace norma {
 

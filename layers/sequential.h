@@ -1,7 +1,7 @@
 // Sequential: layers applied one after the other.
 #pragma once
 
-#include "layers/module.h"
+#include "norma/layers/module.h"
 
 namespace norma {
 

@@ -1,10 +1,10 @@
-#include "optim/schedule.h"
+#include "norma/optim/schedule.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
-#include "core/check.h"
+#include "norma/core/check.h"
 
 namespace norma {
 namespace {

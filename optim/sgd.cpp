@@ -1,9 +1,9 @@
-#include "optim/sgd.h"
+#include "norma/optim/sgd.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/parallel.h"
+#include "norma/core/parallel.h"
 
 namespace norma {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "core/tensor.h"
+#include "norma/core/tensor.h"
 
 namespace norma {
 

@@ -13,12 +13,12 @@
 #include <string>
 #include <vector>
 
-#include "core/autograd.h"
-#include "core/check.h"
-#include "core/gradcheck.h"
-#include "core/ops.h"
-#include "core/random.h"
-#include "core/tensor.h"
+#include "norma/core/autograd.h"
+#include "norma/core/check.h"
+#include "norma/core/gradcheck.h"
+#include "norma/core/ops.h"
+#include "norma/core/random.h"
+#include "norma/core/tensor.h"
 
 namespace norma::test {
 

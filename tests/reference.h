@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/tensor.h"
+#include "norma/core/tensor.h"
 
 namespace norma::reference {
 

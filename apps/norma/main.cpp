@@ -4,13 +4,12 @@
 #include <omp.h>
 #include <unistd.h>
 
-#include "apps/norma/command_line.h"
-#include "apps/norma/data_verbs.h"
-#include "apps/norma/lab/lab.h"
-#include "core/brief_waits.h"
-#include "core/check.h"
-#include "data/image_set.h"
-#include "data/text.h"
+#include "norma/apps/norma/lab/lab.h"
+#include "norma/apps/norma/options/command_line.h"
+#include "norma/apps/norma/verbs/data_verbs.h"
+#include "norma/core/brief_waits.h"
+#include "norma/core/check.h"
+#include "norma/data/files/text.h"
 
 using namespace norma;
 

@@ -5,13 +5,13 @@
 //   dbeta = sum dy_i     dgamma = sum dy_i x_hat_i     dx_i = gamma inv_std (dy_i - 1/m dbeta - x_hat_i 1/m dgamma)
 // y_i is computed again from x_i, which these passes read anyway. Alone, relu reads y and writes z, and reads y and dz
 // and writes dy: batch norm and ReLU are as slow as memory is, and this takes five of the thirteen passes away.
-#include "layers/fast/batch_norm_relu.h"
+#include "norma/layers/fast/batch_norm_relu.h"
 
 #include <bit>
 #include <cstdint>
 #include <limits>
 
-#include "core/parallel.h"
+#include "norma/core/parallel.h"
 
 namespace norma::fast {
 namespace {

@@ -1,7 +1,7 @@
 // Batch norm and the ReLU behind it in the same passes over memory.
 #pragma once
 
-#include "layers/batch_norm.h"
+#include "norma/layers/batch_norm.h"
 
 namespace norma::fast {
 

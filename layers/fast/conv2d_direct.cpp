@@ -9,8 +9,8 @@
 //   Y_i  = sum over u of X_u W_u                        dW_u = sum over images, i of X_u^T dY_i
 //   dX   : for every u and v, dY_i W_uv^T (W' x Cin) is added to the pixels ((i s + u), (j s + v))
 // Only the padded copy of one image is made, and it stays in the cache.
-#include "layers/fast/conv2d_kernels.h"
-#include "layers/fast/conv2d_panels.h"
+#include "norma/layers/fast/conv2d_kernels.h"
+#include "norma/layers/fast/conv2d_panels.h"
 
 namespace norma::fast {
 namespace {

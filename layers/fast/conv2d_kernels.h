@@ -2,7 +2,7 @@
 // rounding.
 #pragma once
 
-#include "layers/conv2d.h"
+#include "norma/layers/conv2d.h"
 
 namespace norma::fast {
 

@@ -14,9 +14,9 @@
 
 #include <algorithm>
 
-#include "core/parallel.h"
-#include "core/tensor.h"
-#include "layers/fast/simd.h"
+#include "norma/core/parallel.h"
+#include "norma/core/tensor.h"
+#include "norma/layers/fast/simd.h"
 
 namespace norma::fast {
 

@@ -6,10 +6,10 @@
 // nobody looks.
 #pragma once
 
-#include "core/parallel.h"
-#include "core/tensor.h"
-#include "layers/fast/conv2d_panels.h"
-#include "layers/fast/conv2d_transforms.h"
+#include "norma/core/parallel.h"
+#include "norma/core/tensor.h"
+#include "norma/layers/fast/conv2d_panels.h"
+#include "norma/layers/fast/conv2d_transforms.h"
 
 namespace norma::fast {
 

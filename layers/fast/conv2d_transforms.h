@@ -31,7 +31,7 @@
 
 #include <array>
 
-#include "layers/fast/simd.h"
+#include "norma/layers/fast/simd.h"
 
 namespace norma::fast {
 

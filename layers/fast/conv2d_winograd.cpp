@@ -11,8 +11,8 @@
 // Which tile. The larger, the fewer products, and the larger the rounding errors: those of 4x4 outputs are like those
 // of a direct sum of some hundred terms. Sums that are shorter are exact enough to notice, and take tiles of 4x2 or
 // 2x2.
-#include "layers/fast/conv2d_kernels.h"
-#include "layers/fast/conv2d_tiles.h"
+#include "norma/layers/fast/conv2d_kernels.h"
+#include "norma/layers/fast/conv2d_tiles.h"
 
 namespace norma::fast {
 namespace {

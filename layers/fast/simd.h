@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "core/types.h"
+#include "norma/core/types.h"
 
 namespace norma::fast {
 

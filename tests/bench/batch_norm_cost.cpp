@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "core/ops.h"
-#include "layers/batch_norm.h"
+#include "norma/core/ops.h"
+#include "norma/layers/batch_norm.h"
 
 namespace {
 using namespace norma;

@@ -4,13 +4,13 @@
 #include <benchmark/benchmark.h>
 #include <omp.h>
 
-#include "core/random.h"
-#include "layers/batch_norm.h"
-#include "layers/conv2d.h"
-#include "layers/loss.h"
-#include "layers/pool.h"
-#include "layers/relu.h"
-#include "optim/sgd.h"
+#include "norma/core/random.h"
+#include "norma/layers/batch_norm.h"
+#include "norma/layers/conv2d.h"
+#include "norma/layers/loss.h"
+#include "norma/layers/pool.h"
+#include "norma/layers/relu.h"
+#include "norma/optim/sgd.h"
 
 namespace {
 using namespace norma;

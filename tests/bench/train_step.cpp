@@ -8,14 +8,14 @@
 #include <iostream>
 #include <string>
 
-#include "apps/norma/bench_nets.h"
-#include "apps/norma/models.h"
-#include "core/brief_waits.h"
-#include "data/loader.h"
-#include "data/synthetic.h"
-#include "layers/batch_norm_model.h"
-#include "layers/loss.h"
-#include "optim/sgd.h"
+#include "norma/core/brief_waits.h"
+#include "norma/data/loader.h"
+#include "norma/data/synthetic.h"
+#include "norma/layers/loss.h"
+#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/bench_nets.h"
+#include "norma/layers/models/networks.h"
+#include "norma/optim/sgd.h"
 
 using namespace norma;
 

@@ -2,20 +2,20 @@
 #include <iostream>
 #include <vector>
 
-#include "core/ops.h"
-#include "core/tensor.h"
-#include "data/loader.h"
-#include "data/synthetic.h"
-#include "layers/batch_norm.h"
-#include "layers/conv2d.h"
-#include "layers/flatten.h"
-#include "layers/init.h"
-#include "layers/linear.h"
-#include "layers/loss.h"
-#include "layers/pool.h"
-#include "layers/relu.h"
-#include "layers/sequential.h"
-#include "optim/sgd.h"
+#include "norma/core/ops.h"
+#include "norma/core/tensor.h"
+#include "norma/data/loader.h"
+#include "norma/data/synthetic.h"
+#include "norma/layers/batch_norm.h"
+#include "norma/layers/conv2d.h"
+#include "norma/layers/flatten.h"
+#include "norma/layers/init.h"
+#include "norma/layers/linear.h"
+#include "norma/layers/loss.h"
+#include "norma/layers/pool.h"
+#include "norma/layers/relu.h"
+#include "norma/layers/sequential.h"
+#include "norma/optim/sgd.h"
 
 using namespace norma;
 

@@ -1,7 +1,7 @@
 // Fuzz target: any bytes as CIFAR-10 records give whole images with labels from 0 to 9, or one DataError.
 #include <cstdlib>
 
-#include "data/cifar10.h"
+#include "norma/data/cifar10.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "apps/norma/resumed_run.h"
-#include "data/image_set.h"
+#include "norma/apps/norma/run/resumed_run.h"
+#include "norma/data/image_set.h"
 
 using namespace norma;
 

@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "data/image_file.h"
-#include "data/image_set.h"
+#include "norma/data/image_file.h"
+#include "norma/data/image_set.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/safetensors.h"
+#include "norma/data/files/safetensors.h"
 
 using namespace norma;
 

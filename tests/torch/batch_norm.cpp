@@ -8,8 +8,8 @@
 #include <sstream>
 #include <string>
 
-#include "core/ops.h"
-#include "layers/batch_norm.h"
+#include "norma/core/ops.h"
+#include "norma/layers/batch_norm.h"
 
 using namespace norma;
 

@@ -11,19 +11,19 @@
 #include <string>
 #include <vector>
 
-#include "data/safetensors.h"
-#include "layers/batch_norm.h"
-#include "layers/conv2d.h"
-#include "layers/flatten.h"
-#include "layers/group_norm.h"
-#include "layers/init.h"
-#include "layers/layer_norm.h"
-#include "layers/linear.h"
-#include "layers/loss.h"
-#include "layers/pool.h"
-#include "layers/relu.h"
-#include "layers/sequential.h"
-#include "optim/sgd.h"
+#include "norma/data/files/safetensors.h"
+#include "norma/layers/batch_norm.h"
+#include "norma/layers/conv2d.h"
+#include "norma/layers/flatten.h"
+#include "norma/layers/group_norm.h"
+#include "norma/layers/init.h"
+#include "norma/layers/layer_norm.h"
+#include "norma/layers/linear.h"
+#include "norma/layers/loss.h"
+#include "norma/layers/pool.h"
+#include "norma/layers/relu.h"
+#include "norma/layers/sequential.h"
+#include "norma/optim/sgd.h"
 
 using namespace norma;
 

@@ -1,11 +1,11 @@
-#include "apps/norma/lab/drawing.h"
+#include "norma/apps/norma/lab/drawing.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "apps/norma/lab/training.h"
+#include "norma/apps/norma/lab/training.h"
 
 namespace norma::lab {
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "apps/norma/chart.h"
-#include "apps/norma/lab/lab.h"
+#include "norma/apps/norma/lab/lab.h"
+#include "norma/apps/report/chart.h"
 
 namespace norma::lab {
 

@@ -4,20 +4,20 @@
 //     report.html     what was found: figures, tables, sentences         charts/*.svg   every figure by itself
 //     *.csv           the numbers behind every figure                    jobs.jsonl     the same, job by job (lab.h)
 //     config.json, env.json, command.txt, log.jsonl                      as those of every run
-#include "apps/norma/lab/lab.h"
+#include "norma/apps/norma/lab/lab.h"
 
 #include <fmt/format.h>
 
 #include <cmath>
 #include <set>
 
-#include "apps/norma/chart.h"
-#include "apps/norma/interrupt.h"
-#include "apps/norma/lab/lab_config.h"
-#include "apps/norma/lab/progress_line.h"
-#include "apps/norma/lab/results.h"
-#include "apps/norma/run_folder.h"
-#include "data/atomic_file.h"
+#include "norma/apps/norma/lab/lab_config.h"
+#include "norma/apps/norma/lab/progress_line.h"
+#include "norma/apps/norma/lab/results.h"
+#include "norma/apps/norma/run/interrupt.h"
+#include "norma/apps/norma/run/run_folder.h"
+#include "norma/apps/report/chart.h"
+#include "norma/data/files/atomic_file.h"
 
 namespace norma::lab {
 

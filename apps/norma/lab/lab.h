@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "apps/norma/config.h"
-#include "apps/norma/datasets.h"
-#include "apps/norma/page.h"
+#include "norma/apps/norma/run/config.h"
+#include "norma/apps/report/page.h"
+#include "norma/apps/training/datasets.h"
 
 namespace norma::lab {
 

@@ -1,12 +1,12 @@
-#include "apps/norma/lab/lab_config.h"
+#include "norma/apps/norma/lab/lab_config.h"
 
 #include <fmt/format.h>
 #include <omp.h>
 
-#include "apps/norma/command_line.h"
-#include "apps/norma/lab/lab.h"
-#include "apps/norma/resumed_run.h"
-#include "data/text.h"
+#include "norma/apps/norma/lab/lab.h"
+#include "norma/apps/norma/options/command_line.h"
+#include "norma/apps/norma/run/resumed_run.h"
+#include "norma/data/files/text.h"
 
 namespace norma::lab {
 namespace {

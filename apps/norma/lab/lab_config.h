@@ -1,7 +1,7 @@
 // What a lab is run with: from the command line, or from the config.json of one that goes on.
 #pragma once
 
-#include "apps/norma/config.h"
+#include "norma/apps/norma/run/config.h"
 
 namespace norma::lab {
 

@@ -1,4 +1,4 @@
-#include "apps/norma/lab/progress_line.h"
+#include "norma/apps/norma/lab/progress_line.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "apps/norma/lab/results.h"
+#include "norma/apps/norma/lab/results.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,9 +8,9 @@
 #include <cmath>
 #include <system_error>
 
-#include "core/check.h"
-#include "data/atomic_file.h"
-#include "data/files.h"
+#include "norma/core/check.h"
+#include "norma/data/files/atomic_file.h"
+#include "norma/data/files/files.h"
 
 namespace norma::lab {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/norma/lab/lab.h"
+#include "norma/apps/norma/lab/lab.h"
 
 namespace norma::lab {
 

@@ -1,11 +1,11 @@
-#include "apps/norma/lab/training.h"
+#include "norma/apps/norma/lab/training.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "layers/batch_norm_model.h"
-#include "layers/loss.h"
+#include "norma/layers/loss.h"
+#include "norma/layers/models/batch_norm_model.h"
 
 namespace norma::lab {
 

@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "apps/norma/datasets.h"
-#include "apps/norma/models.h"
-#include "apps/norma/training.h"
-#include "layers/channel_stats.h"
-#include "optim/sgd.h"
+#include "norma/apps/training/datasets.h"
+#include "norma/apps/training/training.h"
+#include "norma/layers/channel_stats.h"
+#include "norma/layers/models/networks.h"
+#include "norma/optim/sgd.h"
 
 namespace norma::lab {
 

@@ -1,0 +1,11 @@
+// The report of norma lab modes, apart from what it measures.
+#pragma once
+
+#include "norma/apps/norma/lab/lab.h"
+
+namespace norma::lab {
+
+/// Experiment::report.
+std::vector<std::string> report_modes(const Tables& tables, Page& page);
+
+}  // namespace norma::lab

@@ -1,0 +1,11 @@
+// On what machine, and by what build of Norma, a run was made.
+#pragma once
+
+#include "norma/apps/norma/run/config.h"
+
+namespace norma {
+
+/// Processor, cores, threads, operating system, compiler, flags, Eigen, instruction sets.
+Json environment();
+
+}  // namespace norma

@@ -1,0 +1,56 @@
+// A multiply-add gives its result some cycles later (4 on most processors) but two can begin in each, so a dozen chains that
+// do not wait for one another keep the units busy. That many, a factor and a summand fit the 16 registers of AVX2. Without
+// AVX2 or AVX-512 there is no fused multiply-add, and this is the peak of multiplications and additions.
+#include "norma/apps/norma/verbs/fma_peak.h"
+
+#include <omp.h>
+
+#include <chrono>
+#include <utility>
+
+#include "norma/core/parallel.h"
+
+namespace norma {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(float)), kChains = 12;
+typedef float Vector __attribute__((vector_size(kVectorBytes)));
+
+/// sum[chain] = sum[chain] * factor + step, `times` times. The chains are written out: indexed by a loop they would lie in
+/// memory. Every lane counts in the result, so that none can be left out.
+template <int... chain>
+float multiply_add(Index times, float factor, float step, std::integer_sequence<int, chain...>) {
+  const Vector factors = factor - Vector{}, steps = step - Vector{};
+  Vector sum[kChains] = {(static_cast<float>(chain) - Vector{})...};
+  for (Index k = 0; k < times; ++k) ((sum[chain] = sum[chain] * factors + steps), ...);
+  const Vector all = (sum[chain] + ...);
+  float total = 0;
+  for (int lane = 0; lane < kLanes; ++lane) total += all[lane];
+  return total;
+}
+
+}  // namespace
+
+double try_fma_peak() {
+  constexpr Index kTimes = 1'000'000;
+  const Index threads = omp_get_max_threads();
+  volatile float factor = 0.999F, step = 1e-5F;  // read anew each time: nothing can be worked out beforehand
+  std::vector<float> results(static_cast<std::size_t>(threads));
+  const auto start = std::chrono::steady_clock::now();
+  parallel_blocks(threads, 1, [&, f = float{factor}, s = float{step}](Index, Index, Index thread) {
+    results[static_cast<std::size_t>(thread)] = multiply_add(kTimes, f, s, std::make_integer_sequence<int, kChains>{});
+  });
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  const volatile float used = results.front();
+  static_cast<void>(used);
+  return static_cast<double>(threads * kTimes * kChains * kLanes * 2) / taken.count();
+}
+
+}  // namespace norma

@@ -1,0 +1,66 @@
+// Where the time of a training step goes, layer by layer.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "norma/layers/sequential.h"
+
+namespace norma {
+
+/// A layer, and what it costs in every step.
+struct LayerCost {
+  std::string name, layer;  // "3.body.0", "Conv2d(32, 32, kernel_size=3)"
+  Shape out{};
+  double forward_work = 0, backward_work = 0;    // operations: two for each multiply-add of the definition
+  double forward_bytes = 0, backward_bytes = 0;  // read and written, where that is what counts; otherwise 0
+  std::vector<double> forward_ms, backward_ms;   // one a step
+};
+
+/// The layers of a model with a clock between each and the next. They and their parameters are the model's own.
+///
+/// Note [Time stamps in the graph]
+///   Behind each layer an operation of no effect is recorded: a number that depends on the layer's output y. joined(loss)
+///   is the loss, computed from all of these numbers and from the loss. backward() runs rules in the reverse of the order in
+///   which it found the operations, and it looks at inputs from the first to the last; so the rule of a number, which
+///   reads the clock, runs just before the rules of the layer that made y. No tensor is copied and none lives longer.
+class TimedModel {
+ public:
+  /// Sequential and Residual are taken apart, other modules count as one layer.
+  explicit TimedModel(const Sequential& model);
+  TimedModel(const TimedModel&) = delete;
+  TimedModel& operator=(const TimedModel&) = delete;
+
+  /// Begins a step.
+  void start();
+  Tensor forward(const Tensor& x) { return model_->forward(x); }
+  /// To call backward() on, instead of loss.
+  Tensor joined(const Tensor& loss);
+  /// Ends the stretch of time since the last call, or since the last layer, and appends its milliseconds to `to`.
+  void lap(std::vector<double>& to);
+  /// The same behind backward(): that stretch is of the layer that was reached last.
+  void backward_is_done() { lap(*reached_); }
+
+  /// A ReLU that a layer before it has done is not among them.
+  std::vector<LayerCost> costs() const {
+    std::vector<LayerCost> ran = costs_;
+    std::erase_if(ran, [](const LayerCost& cost) { return cost.forward_ms.empty(); });
+    return ran;
+  }
+  /// From the start of backward() to the first rule of a layer.
+  const std::vector<double>& loss_backward_ms() const { return loss_backward_ms_; }
+
+ private:
+  friend class TimedLayer;
+  std::shared_ptr<Module> with_clocks(const std::string& name, const std::shared_ptr<Module>& module);
+  Tensor run(std::size_t number, Module& layer, const Tensor& x, bool then_relu);
+
+  std::vector<LayerCost> costs_;
+  std::shared_ptr<Module> model_;
+  std::vector<Tensor> stamps_;
+  std::chrono::steady_clock::time_point last_;
+  std::vector<double> loss_backward_ms_, *reached_ = nullptr;  // where the time goes that backward() takes now
+};
+
+}  // namespace norma

@@ -1,0 +1,82 @@
+// norma train: one network, one run folder, one table row an epoch.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <optional>
+
+#include "norma/apps/norma/run/interrupt.h"
+#include "norma/apps/norma/run/saved_run.h"
+#include "norma/apps/training/progress.h"
+#include "norma/apps/training/training.h"
+#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/networks.h"
+
+namespace norma {
+namespace {
+
+void print_head(const DataSets& datasets, const Options& options, const Module& model, const SavedRun& run) {
+  fmt::print("data    {}: {} training and {} test images, {} classes\n", datasets.description, datasets.train.size(),
+             datasets.test.size(), datasets.classes());
+  fmt::print("model   {}, norm {}: {} parameters\n", options.model, options.norm, elements(model.named_parameters()));
+  fmt::print("output  {}\n", run.path());
+  if (!run.remark().empty()) fmt::print("resume  {}\n", run.remark());
+}
+
+}  // namespace
+
+int train(const Options& line) {
+  std::optional<ResumedRun> before;
+  if (!line.resume.empty()) before = read_config(line);
+  const Options& options = before ? before->options : line;
+  check_together(options);
+  const DataSets datasets = open_datasets(options.data, options.limit, options.image_size);
+  if (before) check_same_data(*before, datasets);
+  Sequential model = make_model(options.model, options.norm, datasets.image_shape(), datasets.classes(),
+                                static_cast<std::uint64_t>(options.seed));
+  set_convolutions(model, options.conv);
+  check(options.freeze_after == 0 || !batch_norms(model).empty(), "--freeze-after: this network has no batch norm");
+  Training training(model, datasets, options);
+  const InterruptsNoted interrupts;
+  SavedRun run(options, before, datasets, model, training);
+
+  print_head(datasets, options, model, run);
+  if (run.position().epoch >= options.epochs) {
+    fmt::print("\nall {} epochs are done: test accuracy {}\n", options.epochs, percent_text(run.position().test_acc));
+    return kDone;
+  }
+  fmt::print("\nepoch        lr  train loss  train acc  test loss  test acc  images/s   seconds\n");
+  double trained = 0, waited = 0;  // seconds
+  for (Index epoch = run.position().epoch; epoch < options.epochs; ++epoch) {
+    std::fflush(stdout);
+    if (options.freeze_after > 0 && epoch >= options.freeze_after) freeze_batch_norm(model);
+    const auto start = std::chrono::steady_clock::now();
+    std::optional<ProgressBar> bar(fmt::format("epoch {:3}", epoch + 1));
+    const auto on_step = [&](const Progress& p) {
+      run.step_done(p);
+      return bar->show(p) && interrupts.signal() == 0;
+    };
+    const EpochResult result = training.train_epoch(epoch, on_step, run.position().so_far);
+    bar.reset();
+    if (result.stopped) return run.stopped(interrupts.signal());
+    TestAnswers answers(datasets.test.class_names);
+    const auto on_batch = [&](const Tensor& logits, std::span<const int> labels) { answers.add(logits, labels); };
+    const Score test = result.divergence ? Score{} : training.test(on_batch);
+    if (const auto divergence = result.divergence ? result.divergence : training.divergence(test, epoch)) {
+      run.diverged(*divergence);
+      return report("train", *divergence);
+    }
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    fmt::print("{:5}  {:8.5f}  {:>10}  {:8.2f}%  {:>9}  {:7.2f}%  {:8.0f}  {:8.1f}\n", epoch + 1,
+               training.learning_rate(), loss_text(result.train.loss), 100 * result.train.accuracy,
+               loss_text(test.loss), 100 * test.accuracy, result.images_per_second, seconds);
+    run.epoch_done(result, test, answers, seconds);
+    trained += result.seconds, waited += result.data_wait;
+    if (interrupts.signal() != 0 && epoch + 1 < options.epochs) return run.stopped(interrupts.signal());
+  }
+  fmt::print("\ndata wait {} of the training time\n", percent_text(waited / trained));
+  if (!run.report().empty()) fmt::print("report    {}\n", run.report());
+  run.finished();
+  return kDone;
+}
+
+}  // namespace norma
