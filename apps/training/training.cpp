@@ -11,11 +11,11 @@
 namespace norma {
 namespace {
 
-LoaderOptions training_order(const Options& o, const DataSets& datasets) {
+LoaderOptions training_order(const TrainingSettings& o, const DataSets& datasets) {
   return {.batch_size = o.batch_size,
           .shuffle = true,
-          .augment = o.augment == "on",
-          .seed = static_cast<std::uint64_t>(o.seed),
+          .augment = o.augment,
+          .seed = o.seed,
           .normalisation = datasets.normalisation};
 }
 
@@ -23,7 +23,7 @@ LoaderOptions test_order(const DataSets& datasets) {
   return {.batch_size = test_batch_size(datasets.image_shape()), .normalisation = datasets.normalisation};
 }
 
-ScheduleOptions schedule_for(const Options& o, Index steps_an_epoch) {
+ScheduleOptions schedule_for(const TrainingSettings& o, Index steps_an_epoch) {
   const Index steps = o.epochs * steps_an_epoch;
   const auto warmup = static_cast<Index>(std::lround(o.warmup_epochs() * static_cast<double>(steps_an_epoch)));
   return {.name = o.schedule,
@@ -33,7 +33,7 @@ ScheduleOptions schedule_for(const Options& o, Index steps_an_epoch) {
           .every = std::max<Index>(1, (steps - warmup + 2) / 3)};
 }
 
-SGDOptions sgd_options(const Options& o) {
+SGDOptions sgd_options(const TrainingSettings& o) {
   return {.lr = o.lr, .momentum = o.momentum, .weight_decay = o.weight_decay, .nesterov = o.momentum > 0};
 }
 
@@ -57,10 +57,9 @@ std::string Divergence::sentence() const {
   return fmt::format("diverged {} of epoch {} (learning rate {:.4g}): {}", place, epoch, learning_rate, reason);
 }
 
-int report(const char* command, const Divergence& divergence) {
+void report(const char* command, const Divergence& divergence) {
   std::fflush(stdout);
   fmt::print(stderr, "norma {}: {}; try a smaller --lr\n", command, divergence.sentence());
-  return kDiverged;
 }
 
 Score EpochSums::score() const {
@@ -68,13 +67,13 @@ Score EpochSums::score() const {
   return images > 0 ? Score{loss / count, static_cast<double>(correct) / count} : Score{};
 }
 
-Training::Training(Module& model, const DataSets& datasets, const Options& options)
+Training::Training(Module& model, const DataSets& datasets, const TrainingSettings& settings)
     : model_(model),
-      label_smoothing_(options.label_smoothing),
-      train_loader_(datasets.train, training_order(options, datasets)),
+      label_smoothing_(settings.label_smoothing),
+      train_loader_(datasets.train, training_order(settings, datasets)),
       test_loader_(datasets.test, test_order(datasets)),
-      schedule_(schedule_for(options, train_loader_.batches())),
-      optimizer_(model.named_parameters(), sgd_options(options)) {}
+      schedule_(schedule_for(settings, train_loader_.batches())),
+      optimizer_(model.named_parameters(), sgd_options(settings)) {}
 
 EpochResult Training::train_epoch(Index epoch, const std::function<bool(const Progress&)>& on_step, EpochSums so_far) {
   EpochResult result;

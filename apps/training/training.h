@@ -6,8 +6,8 @@
 #include <optional>
 #include <span>
 
-#include "norma/apps/norma/options/options.h"
 #include "norma/apps/training/datasets.h"
+#include "norma/apps/training/settings.h"
 #include "norma/layers/module.h"
 #include "norma/optim/schedule.h"
 #include "norma/optim/sgd.h"
@@ -38,8 +38,8 @@ struct Divergence {
   std::string sentence() const;
 };
 
-/// Prints the sentence on stderr for a command that ends with it; returns the exit code.
-int report(const char* command, const Divergence& divergence);
+/// Prints the sentence on stderr for a command that ends with it.
+void report(const char* command, const Divergence& divergence);
 
 /// What an epoch has added up so far. With weights and velocities, all that it takes to go on in the middle of one.
 struct EpochSums {
@@ -67,11 +67,11 @@ struct EpochResult {
 /// Told the logits (N,K) and labels of a batch.
 using BatchSeen = std::function<void(const Tensor& logits, std::span<const int> labels)>;
 
-/// A model in training: data order, optimiser and schedule for `options`, with everything random drawn from options.seed.
+/// A model in training: data order, optimiser and schedule for `settings`, with everything random drawn from settings.seed.
 /// `datasets` must outlive it.
 class Training {
  public:
-  Training(Module& model, const DataSets& datasets, const Options& options);
+  Training(Module& model, const DataSets& datasets, const TrainingSettings& settings);
 
   /// Trains epoch 0, 1, ..., or what is left of it behind `so_far`. After each step `on_step` is told how it goes and
   /// answers whether to go on.

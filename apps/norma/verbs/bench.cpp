@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "norma/apps/norma/options/shared.h"
+#include "norma/apps/norma/options/verb.h"
 #include "norma/apps/norma/run/environment.h"
 #include "norma/apps/norma/verbs/fma_peak.h"
 #include "norma/apps/norma/verbs/timed_model.h"
@@ -18,6 +20,12 @@
 
 namespace norma {
 namespace {
+
+struct BenchOptions {
+  std::string model = "cnn", conv = "automatic";
+  Index batch_size = 128, steps = 20;
+  bool json = false;
+};
 
 constexpr Index kWarmUp = 5;  // steps that fill the caches and the pool of blocks
 
@@ -207,12 +215,24 @@ void print_table(const BenchOptions& options, const Measurement& m) {
       "backward x, dy and dx; batch norm reads x, and backward dy too, twice.\n");
 }
 
-}  // namespace
-
 int bench(const BenchOptions& options) {
   const Measurement m = measure(options);
   options.json ? print_json(options, m) : print_table(options, m);
   return kDone;
+}
+
+}  // namespace
+
+Verb bench_verb() {
+  const auto declare = [](Options& o, BenchOptions& s) {
+    add_model(o, s.model, bench_net_names());
+    o.add("--batch,--batch-size", &s.batch_size, whole_number(2), "Images per step");
+    o.add("--steps", &s.steps, whole_number(1), "Steps that are timed, after 5 that are not");
+    add_threads(o);
+    add_conv(o, s.conv);
+    o.flag("--json", &s.json, "Print JSON");
+  };
+  return make_verb<BenchOptions>("bench", "Time a training step, layer by layer", declare, bench);
 }
 
 }  // namespace norma

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "norma/apps/norma/options/options.h"
+#include "norma/apps/norma/options/verb.h"
 #include "norma/apps/norma/verbs/by_hand.h"
 #include "norma/core/check.h"
 #include "norma/core/ops.h"
@@ -223,10 +223,13 @@ void print_checks(const Channels& train, const Channels& eval) {
   check_mode(layer, "eval()", eval);
 }
 
-}  // namespace
+struct ExplainOptions {
+  std::string topic;
+};
 
-int explain(const std::string& topic) {
-  check(topic == "bn", topic.empty() ? "needs a topic" : "there is no topic '" + topic + "'", "; choose one of: bn");
+int explain(const ExplainOptions& o) {
+  check(o.topic == "bn", o.topic.empty() ? "needs a topic" : "there is no topic '" + o.topic + "'",
+        "; choose one of: bn");
   const Channels train = by_hand::in_train(), eval = by_hand::in_eval(train);
   print_forward(train);
   print_running(train, eval);
@@ -234,6 +237,13 @@ int explain(const std::string& topic) {
   print_eval(eval);
   print_checks(train, eval);
   return kDone;
+}
+
+}  // namespace
+
+Verb explain_verb() {
+  const auto declare = [](Options& o, ExplainOptions& s) { o.add("topic", &s.topic, any("bn"), "What to explain"); };
+  return make_verb<ExplainOptions>("explain", "Work a small example by hand, every number printed", declare, explain);
 }
 
 }  // namespace norma

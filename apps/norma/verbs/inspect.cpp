@@ -5,13 +5,18 @@
 #include <cmath>
 #include <limits>
 
-#include "norma/apps/norma/run/config.h"
+#include "norma/apps/norma/options/verb.h"
 #include "norma/data/files/safetensors.h"
 #include "norma/data/files/text.h"
 #include "norma/layers/models/networks.h"
 
 namespace norma {
 namespace {
+
+struct InspectOptions {
+  std::string file;
+  bool json = false;
+};
 
 /// Of the finite numbers of a tensor; NaN where there are none.
 struct Summary {
@@ -73,12 +78,20 @@ void print_table(const std::string& path, const TensorFile& file) {
              not_finite);
 }
 
+int inspect(const InspectOptions& o) {
+  const TensorFile file = read_safetensors(o.file);
+  o.json ? print_json(o.file, file) : print_table(o.file, file);
+  return kDone;
+}
+
 }  // namespace
 
-int inspect(const std::string& path, bool json) {
-  const TensorFile file = read_safetensors(path);
-  json ? print_json(path, file) : print_table(path, file);
-  return kDone;
+Verb inspect_verb() {
+  const auto declare = [](Options& o, InspectOptions& s) {
+    o.add("file", &s.file, any("FILE"), "A .safetensors file, of Norma, PyTorch or others").required();
+    o.flag("--json", &s.json, "As JSON; numbers that are not finite become null");
+  };
+  return make_verb<InspectOptions>("inspect", "List the tensors of a safetensors file", declare, inspect);
 }
 
 }  // namespace norma

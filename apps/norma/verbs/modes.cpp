@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "norma/apps/norma/options/shared.h"
+#include "norma/apps/norma/options/verb.h"
 #include "norma/apps/training/progress.h"
 #include "norma/apps/training/training.h"
 #include "norma/layers/models/batch_norm_model.h"
@@ -13,11 +15,17 @@
 namespace norma {
 namespace {
 
+struct ModesOptions {
+  std::string data, model = "small", conv = "automatic";
+  Index limit = 0, image_size = 32;
+  TrainingSettings training{.epochs = 2};
+};
+
 /// A network in training with its data, as the experiments need it.
 struct Lab {
   const DataSets& datasets;
   Sequential& model;
-  const Options& options;
+  const ModesOptions& options;
 
   DataLoader test_loader(Index batch_size, const ImageSet& images) const {
     return DataLoader(images, {.batch_size = batch_size, .normalisation = datasets.normalisation});
@@ -119,13 +127,13 @@ void show_approach(const Lab& lab) {
       "The running averages are reset (mean 0, variance 1) and batches of {} go through in train(), the weights\n"
       "unchanged. After k of them the start still has the weight 0.9^k (momentum is 0.1). Beside it, measured: how\n"
       "far the running means are from those after training, as a fraction of the distance at the start.\n\n",
-      lab.options.batch_size);
+      lab.options.training.batch_size);
   fmt::print("batches k    0.9^k        distance   accuracy in eval()\n");
   const NoGrad values_only;
   const KeepBuffers trained(lab.model);
-  DataLoader batches(lab.datasets.train, {.batch_size = lab.options.batch_size,
+  DataLoader batches(lab.datasets.train, {.batch_size = lab.options.training.batch_size,
                                           .shuffle = true,
-                                          .augment = lab.options.augment == "on",
+                                          .augment = lab.options.training.augment,
                                           .seed = 1});
   for (const auto& [name, norm] : batch_norms(lab.model)) norm->reset_running_stats();
   const double at_start = distance(lab.model, trained);
@@ -139,7 +147,7 @@ void show_approach(const Lab& lab) {
   }
   const ImageSet images = first_images(lab.datasets.train, 4000);
   DataLoader loader(images, {.batch_size = 500,
-                             .augment = lab.options.augment == "on",
+                             .augment = lab.options.training.augment,
                              .normalisation = lab.datasets.normalisation});
   recalibrate(lab.model, loader);
   fmt::print("recalibrate()      {:14.4f}  {:19.2f}%\n", distance(lab.model, trained) / at_start,
@@ -191,26 +199,30 @@ void show_folding(const Lab& lab) {
       100 * accuracy(lab, folded, 500, false), difference < 1e-5F ? "below" : "above", ratios[4], images.size());
 }
 
-}  // namespace
+int diverged(const Divergence& divergence) {
+  report("modes", divergence);
+  return kDiverged;
+}
 
-int modes(const Options& options) {
-  check_together(options);
+int modes(const ModesOptions& options) {
+  check_together(options.training);
   check(options.model != "linear", "--model: linear has no batch norm; take cnn or small");
   const DataSets datasets = open_datasets(options.data, options.limit, options.image_size);
   check(datasets.test.size() >= 64, "--limit: modes needs 64 test images or more, got ", datasets.test.size());
-  Sequential model = make_model(options.model, "batch", datasets.image_shape(), datasets.classes(),
-                                static_cast<std::uint64_t>(options.seed));
+  Sequential model =
+      make_model(options.model, "batch", datasets.image_shape(), datasets.classes(), options.training.seed);
   set_convolutions(model, options.conv);
-  fmt::print("data    {}\ntraining {} for {} epochs ...\n", datasets.description, options.model, options.epochs);
+  fmt::print("data    {}\ntraining {} for {} epochs ...\n", datasets.description, options.model,
+             options.training.epochs);
   std::fflush(stdout);
-  Training training(model, datasets, options);
-  for (Index epoch = 0; epoch < options.epochs; ++epoch) {
+  Training training(model, datasets, options.training);
+  for (Index epoch = 0; epoch < options.training.epochs; ++epoch) {
     ProgressBar bar(fmt::format("epoch {}", epoch + 1));
     const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { return bar.show(p); });
-    if (result.divergence) return report("modes", *result.divergence);
+    if (result.divergence) return diverged(*result.divergence);
   }
   const Score test = training.test();
-  if (const auto divergence = training.divergence(test, options.epochs - 1)) return report("modes", *divergence);
+  if (const auto divergence = training.divergence(test, options.training.epochs - 1)) return diverged(*divergence);
   fmt::print("done: {:.2f}% of the test images right\n\n", 100 * test.accuracy);
   const Lab lab{datasets, model, options};
   show_company(lab);
@@ -218,6 +230,23 @@ int modes(const Options& options) {
   show_forgotten_eval(lab);
   show_folding(lab);
   return kDone;
+}
+
+}  // namespace
+
+Verb modes_verb() {
+  const auto declare = [](Options& o, ModesOptions& s) {
+    add_data(o, s.data);
+    add_limit(o, s.limit);
+    add_image_size(o, s.image_size);
+    add_model(o, s.model, model_names());
+    add_conv(o, s.conv);
+    add_training(o, s.training, &s.training.lr);
+    add_seed(o, s.training.seed);
+    add_threads(o);
+  };
+  return make_verb<ModesOptions>("modes", "Train a network with batch norm, then show train() against eval()", declare,
+                                 modes);
 }
 
 }  // namespace norma

@@ -1,13 +1,19 @@
 // norma summary: a network layer by layer.
 #include <fmt/format.h>
 
-#include "norma/apps/norma/options/options.h"
-#include "norma/apps/training/datasets.h"
+#include "norma/apps/norma/options/shared.h"
+#include "norma/apps/norma/options/verb.h"
+#include "norma/core/check.h"
 #include "norma/layers/models/batch_norm_model.h"
 #include "norma/layers/models/networks.h"
 
 namespace norma {
 namespace {
+
+struct SummaryOptions {
+  std::string model = "cnn", norm = "batch";
+  bool freeze = false;
+};
 
 /// Right-aligned number with a space between groups of three digits: 1 234 567.
 std::string grouped(Index number) {
@@ -23,9 +29,7 @@ void print_row(const std::string& name, const std::string& layer, const std::str
              grouped(buffers), grouped(multiply_adds), grouped(bytes));
 }
 
-}  // namespace
-
-int summary(const Options& options) {
+int summary(const SummaryOptions& options) {
   const Shape image{1, 3, 32, 32};
   Sequential model = make_model(options.model, options.norm, image, 10, 0);
   model.eval();
@@ -53,6 +57,17 @@ int summary(const Options& options) {
     fmt::print("\n{} of {} parameters are trained, the others are frozen\n", grouped(trained),
                grouped(elements(model.named_parameters())));
   return kDone;
+}
+
+}  // namespace
+
+Verb summary_verb() {
+  const auto declare = [](Options& o, SummaryOptions& s) {
+    add_model(o, s.model, model_names());
+    add_norm(o, &s.norm);
+    o.flag("--freeze", &s.freeze, "With batch norm frozen, as for fine-tuning");
+  };
+  return make_verb<SummaryOptions>("summary", "Print a network layer by layer", declare, summary);
 }
 
 }  // namespace norma
