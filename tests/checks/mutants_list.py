@@ -191,7 +191,7 @@ FAST_BATCH_NORM_RELU = [
 MUTANTS = {
     "layers/channel_stats.cpp": CHANNEL_STATS,
     "layers/batch_norm.cpp": BATCH_NORM,
-    "layers/models/batch_norm_model.cpp": BATCH_NORM_MODEL,
+    "layers/models/batch_norm_tools.cpp": BATCH_NORM_MODEL,
     "layers/image_norm.cpp": IMAGE_NORM,
     "layers/group_norm.cpp": GROUP_NORM,
     "layers/layer_norm.cpp": LAYER_NORM,

@@ -1,9 +1,12 @@
 // norma summary: a network layer by layer.
 #include <fmt/format.h>
 
+#include <map>
+#include <typeinfo>
+
 #include "norma/apps/norma/options/options.h"
 #include "norma/apps/training/datasets.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 #include "norma/layers/models/networks.h"
 
 namespace norma {
@@ -23,6 +26,27 @@ void print_row(const std::string& name, const std::string& layer, const std::str
              grouped(buffers), grouped(multiply_adds), grouped(bytes));
 }
 
+/// Prints a row for each layer that a network calls, and adds up.
+struct Rows : Observer {
+  std::map<const Module*, std::string> names;
+  Index multiply_adds = 0, bytes = 0;
+
+  explicit Rows(Module& model) {
+    for (const auto& [name, module] : model.named_modules()) names[module] = name;
+  }
+  void after(Module& module, std::size_t, const Tensor& x, const Tensor& y) override {
+    if (typeid(module) == typeid(Sequential)) return;  // its layers have rows
+    const bool is_leaf = module.children().empty();
+    const Index size = y.size() * static_cast<Index>(sizeof(Real));
+    const Index work = is_leaf ? module.multiply_adds(x.shape(), y.shape()) : 0;
+    print_row(names.at(&module), is_leaf ? module.describe() : "Residual: body + shortcut", join(y.shape()),
+              is_leaf ? elements(module.named_parameters()) : 0, is_leaf ? elements(module.named_buffers()) : 0, work,
+              size);
+    multiply_adds += work;
+    bytes += size;
+  }
+};
+
 }  // namespace
 
 int summary(const Options& options) {
@@ -35,18 +59,10 @@ int summary(const Options& options) {
   fmt::print("model {}, norm {}, for one image {}\n\n", options.model, options.norm, join(image));
   fmt::print("{:>5}  {:<52}  {:<14}{:>11}{:>9}{:>15}{:>14}\n", "name", "layer", "output", "parameters", "buffers",
              "multiply-adds", "output bytes");
-  Tensor x(image);
-  Index multiply_adds = 0, bytes = 0;
-  for (const auto& [name, layer] : model.children()) {
-    const Tensor y = layer->forward(x);
-    const Index work = layer->multiply_adds(x.shape(), y.shape()), size = y.size() * static_cast<Index>(sizeof(Real));
-    print_row(name, layer->describe(), join(y.shape()), elements(layer->named_parameters()),
-              elements(layer->named_buffers()), work, size);
-    multiply_adds += work;
-    bytes += size;
-    x = y;
-  }
-  print_row("", "total", "", elements(model.named_parameters()), elements(model.named_buffers()), multiply_adds, bytes);
+  Rows rows(model);
+  model(Tensor(image));
+  print_row("", "total", "", elements(model.named_parameters()), elements(model.named_buffers()), rows.multiply_adds,
+            rows.bytes);
   Index trained = 0;
   for (const Tensor& p : model.parameters()) trained += p.requires_grad() ? p.size() : 0;
   if (options.freeze)
