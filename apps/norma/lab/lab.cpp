@@ -18,6 +18,7 @@
 #include "norma/apps/report/chart.h"
 #include "norma/apps/training/progress.h"
 #include "norma/data/files/atomic_file.h"
+#include "norma/layers/module.h"
 
 namespace norma::lab {
 
@@ -104,6 +105,7 @@ class Run {
   /// Runs what is missing and says what was found; returns the exit code.
   int run() {
     const InterruptsNoted interrupts;
+    const Observer nobody_is_warned(Observer::Sees::what_runs);  // of what experiments do on purpose
     int code = kDone;
     double left = 0;
     for (const NamedJob& job : jobs_) left += results_.has(job.key) ? 0 : job.job.seconds;

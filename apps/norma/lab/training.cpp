@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 
 namespace norma::lab {
 
@@ -13,17 +13,12 @@ std::vector<Moments> seen_by_norms(Module& model, DataLoader& loader, bool train
   const KeepBuffers keep(model);
   const EvalMode back_afterwards(model);
   model.train(training_mode);
-  const auto norms = batch_norms(model);
-  std::vector<Moments> seen(norms.size());
-  for (std::size_t i = 0; i < norms.size(); ++i) norms[i].second->report_moments(&seen[i]);
-  const std::shared_ptr<void> stop(nullptr, [&](void*) {
-    for (const auto& [name, norm] : norms) norm->report_moments(nullptr);
-  });
-  for (Index b = 0; b < loader.batches(); ++b) {
+  std::vector<BatchNorm*> norms;
+  for (const auto& [name, norm] : batch_norms(model)) norms.push_back(norm);
+  return moments_of_inputs(model, norms, loader.batches(), [&](Index b) {
     on_batch();
-    model.forward(loader.batch(b).images);
-  }
-  return seen;
+    return loader.batch(b).images;
+  });
 }
 
 Spread spread(const std::vector<double>& values) {

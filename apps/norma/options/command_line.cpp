@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "norma/core/check.h"
-#include "norma/layers/models/bench_nets.h"
 #include "norma/layers/models/networks.h"
 #include "norma/optim/schedule.h"
 

@@ -8,7 +8,7 @@
 #include "norma/apps/training/progress.h"
 #include "norma/apps/training/stopwatch.h"
 #include "norma/apps/training/training.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 #include "norma/layers/models/networks.h"
 
 namespace norma {

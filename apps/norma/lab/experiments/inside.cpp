@@ -10,6 +10,7 @@
 #include "norma/apps/norma/lab/training.h"
 #include "norma/layers/channel_stats.h"
 #include "norma/layers/conv2d.h"
+#include "norma/layers/relu.h"
 
 namespace norma::lab {
 namespace {
@@ -38,18 +39,21 @@ std::vector<Tensor> convolution_weights(const Sequential& net) {
   return weights;
 }
 
-/// What enters each ReLU, layer by layer: Sequential would let batch norm do the ReLU too.
+/// What enters each ReLU.
+struct ReluInputs : Observer {
+  std::vector<Tensor> inputs;
+  void before(Module& module, const Tensor& x) override {
+    if (dynamic_cast<ReLU*>(&module)) inputs.push_back(x);
+  }
+};
+
 std::vector<Tensor> relu_inputs(Sequential& net, const Tensor& images) {
   const NoGrad values_only;
   const KeepBuffers keep(net);
   net.train();
-  std::vector<Tensor> inputs;
-  Tensor x = images;
-  for (const auto& [name, layer] : net.children()) {
-    if (layer->is_relu()) inputs.push_back(x);
-    x = forward_child(name, *layer, x);
-  }
-  return inputs;
+  ReluInputs seen;
+  net(images);
+  return seen.inputs;
 }
 
 struct Signal {

@@ -7,7 +7,7 @@
 #include "norma/apps/norma/lab/experiments/modes_report.h"
 #include "norma/apps/norma/lab/lab.h"
 #include "norma/apps/norma/lab/training.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 
 namespace norma::lab {
 namespace {

@@ -7,7 +7,7 @@
 #include "norma/apps/norma/lab/drawing.h"
 #include "norma/apps/norma/lab/lab.h"
 #include "norma/apps/norma/lab/training.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 #include "norma/optim/schedule.h"
 
 namespace norma::lab {
