@@ -13,7 +13,7 @@ struct TrainingSettings {
   Index epochs = 10, batch_size = 128;
   double lr = 0.2, momentum = 0.9, weight_decay = 5e-4, label_smoothing = 0.05;  // lr: the highest learning rate
   std::string schedule = "one-cycle";                                            // one of Schedule::names()
-  std::optional<double> warmup;                                                  // epochs
+  std::optional<double> warmup = {};                                             // epochs
   bool augment = true;                                                           // LoaderOptions::augment
   std::uint64_t seed = 0;  // of the order of the images and their augmentation
 

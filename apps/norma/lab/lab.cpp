@@ -9,17 +9,19 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 #include <set>
 
 #include "norma/apps/norma/lab/lab_options.h"
-#include "norma/apps/norma/lab/progress_line.h"
 #include "norma/apps/norma/lab/results.h"
 #include "norma/apps/norma/options/verb.h"
 #include "norma/apps/norma/run/interrupt.h"
 #include "norma/apps/norma/run/resumed_run.h"
 #include "norma/apps/norma/run/run_folder.h"
 #include "norma/apps/report/chart.h"
+#include "norma/apps/training/progress.h"
 #include "norma/data/files/atomic_file.h"
+#include "norma/layers/module.h"
 
 namespace norma::lab {
 
@@ -104,6 +106,7 @@ class Run {
   /// Runs what is missing and says what was found; returns the exit code.
   int run() {
     const InterruptsNoted interrupts;
+    const Observer nobody_is_warned(Observer::Sees::what_runs);  // of what experiments do on purpose
     int code = kDone;
     double left = 0;
     for (const NamedJob& job : jobs_) left += results_.has(job.key) ? 0 : job.job.seconds;
@@ -137,7 +140,10 @@ class Run {
       log_.add("job", {{"job", named.key}, {"seconds", line.end()}});
     }
     log_.add("finished");
-    print_findings();
+    for (const Part& part : parts()) {
+      fmt::print("\n{}\n", part.experiment->title);
+      for (const std::string& sentence : part.found) fmt::print("  - {}\n", sentence);
+    }
     fmt::print("\nreport  {}/report.html\n", folder());
     return code;
   }
@@ -157,21 +163,6 @@ class Run {
     return some;
   }
 
-  /// What was found, on stdout.
-  void print_findings() const {
-    for (const Part& part : parts()) {
-      fmt::print("\n{}\n", part.experiment->title);
-      for (const std::string& sentence : part.found) fmt::print("  - {}\n", sentence);
-    }
-  }
-
-  Tables tables(const Experiment& experiment) const {
-    std::vector<std::string> keys;
-    for (const NamedJob& job : jobs_)
-      if (job.experiment->name == experiment.name) keys.push_back(job.key);
-    return results_.tables(experiment.columns, keys);
-  }
-
   std::size_t finished() const {
     std::size_t count = 0;
     for (const NamedJob& job : jobs_) count += results_.has(job.key);
@@ -189,7 +180,10 @@ class Run {
   std::vector<Part> parts() const {
     std::vector<Part> all;
     for (const Experiment& experiment : experiments_) {
-      Part& part = all.emplace_back(Part{&experiment, tables(experiment), Page(""), {}});
+      std::vector<std::string> keys;
+      for (const NamedJob& job : jobs_)
+        if (job.experiment == &experiment) keys.push_back(job.key);
+      Part& part = all.emplace_back(Part{&experiment, results_.tables(experiment.columns, keys), Page(""), {}});
       part.found = experiment.report(part.measured, part.page);
     }
     return all;

@@ -15,8 +15,8 @@ struct LabOptions {
 };
 
 /// In the order of config.json.
-inline void declare(Options& o, LabOptions& s) {
-  o.add("name", &s.lab, one_of(lab_names()), "What to find out").decides().key("lab");
+inline void declare(Options& o, LabOptions& s, const std::vector<std::string>& names = lab_names()) {
+  o.add("name", &s.lab, one_of(names), "What to find out").decides().key("lab");
   add_data(o, s.data);
   o.add("--seed", &s.seed, whole_number(0), "Seed of weights and order; where several are needed, the first").decides();
   o.add("--scale", &s.scale, finite_number(false, kLargestScale),

@@ -56,40 +56,13 @@ Option::Option(CLI::Option* line, Member member, Rule rule)
   default_ = value();
 }
 
-Option& Option::recorded() {
-  recorded_ = true;
-  return *this;
-}
-
-Option& Option::decides() {
-  decides_ = true;
-  return recorded();
-}
-
-Option& Option::key(const std::string& key) {
-  key_ = key;
-  return *this;
-}
-
-Option& Option::written_as(std::function<Json()> value) {
-  written_ = std::move(value);
-  return *this;
-}
-
-Option& Option::required() {
-  line_->required();
-  return *this;
-}
-
-Option& Option::excludes(Option& other) {
-  line_->excludes(other.line_);
-  return *this;
-}
-
-Option& Option::needs(Option& other) {
-  line_->needs(other.line_);
-  return *this;
-}
+Option& Option::recorded() { return recorded_ = true, *this; }
+Option& Option::decides() { return decides_ = recorded_ = true, *this; }
+Option& Option::key(const std::string& key) { return key_ = key, *this; }
+Option& Option::written_as(std::function<Json()> value) { return written_ = std::move(value), *this; }
+Option& Option::required() { return line_->required(), *this; }
+Option& Option::excludes(Option& other) { return line_->excludes(other.line_), *this; }
+Option& Option::needs(Option& other) { return line_->needs(other.line_), *this; }
 
 bool Option::given() const { return line_->count() > 0; }
 
@@ -101,9 +74,7 @@ Json Option::value() const {
                     member_);
 }
 
-Options::Options(CLI::App& app, std::string command) : app_(app), command_(std::move(command)) {}
-
-std::string Options::verb() const { return app_.get_name(); }
+Options::Options(CLI::App& app, std::string command) : verb(app.get_name()), app_(app), command_(std::move(command)) {}
 
 Option& Options::declare(CLI::Option* line, Member member, const Rule& rule) {
   if (!heading_.empty()) line->group(heading_);

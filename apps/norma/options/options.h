@@ -77,7 +77,7 @@ class Options {
   std::function<int()> choose(const std::vector<Verb>& verbs);
 
   Index threads = 0;  // of the parallel loops, set before the verb runs; 0: as many as there are processors
-  std::string verb() const;
+  std::string verb;   // as config.json has it
   const std::string& command() const { return command_; }
 
   /// Adds to `config` what it is to hold; keys that are there already stay as they are.

@@ -35,8 +35,8 @@ void add_image_size(Options& o, Index& size) {
       .decides();
 }
 
-void add_model(Options& o, std::string& model, const std::vector<std::string>& names) {
-  o.add("--model", &model, one_of(names), "Network").decides();
+void add_model(Options& o, std::string& model) {
+  o.add("--model", &model, one_of(network_names()), "Network").decides();
 }
 
 void add_norm(Options& o, Member norm) {
@@ -81,7 +81,7 @@ void add_threads(Options& o) {
 }
 
 Option& add_out(Options& o, std::string& folder) {
-  return o.add("--out", &folder, any("DIR"), "Run folder to make; default runs/" + o.verb() + "-001, -002, ...");
+  return o.add("--out", &folder, any("DIR"), "Run folder to make; default runs/" + o.verb + "-001, -002, ...");
 }
 
 void check_together(const TrainingSettings& s) {

@@ -14,7 +14,7 @@ namespace norma {
 void add_data(Options& options, std::string& data, const std::string& otherwise = "");
 void add_limit(Options& options, Index& limit);
 void add_image_size(Options& options, Index& size);
-void add_model(Options& options, std::string& model, const std::vector<std::string>& names);
+void add_model(Options& options, std::string& model);
 /// --norm; `norm` is one name or several.
 void add_norm(Options& options, Member norm);
 void add_conv(Options& options, std::string& conv);

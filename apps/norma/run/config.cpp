@@ -16,7 +16,7 @@ Json config_head(const std::string& verb, const DataSets& datasets) {
 }
 
 Json to_config(const Options& options, const DataSets& datasets) {
-  Json config = config_head(options.verb(), datasets);
+  Json config = config_head(options.verb, datasets);
   options.write(config);
   return config;
 }

@@ -50,7 +50,7 @@ ResumedRun parse_config(std::string_view text, const std::string& file, Options&
   const Json given = options.given();
   Json config = parse_run(text, file, [&](const Json& found) {
     const auto verb = found.at("verb").get<std::string>();
-    check(verb == options.verb(), "is the run of norma ", printable(verb), ", not of norma ", options.verb());
+    check(verb == options.verb, "is the run of norma ", printable(verb), ", not of norma ", options.verb);
     options.read(found);
     check_together();
     for (const char* key : {"data_checksum", "data_description"}) found.at(key).get<std::string>();

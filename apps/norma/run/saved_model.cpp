@@ -6,7 +6,7 @@
 #include "norma/apps/training/weights_file.h"
 #include "norma/core/ops.h"
 #include "norma/data/files/safetensors.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 #include "norma/layers/models/networks.h"
 
 namespace norma {
@@ -67,7 +67,7 @@ void check_finite(const NamedTensors& tensors, const std::string& file) {
 Sequential network(const WeightsInfo& info, const NamedTensors& tensors, const std::string& file) {
   check_finite(tensors, file);
   try {
-    Sequential net = make_model(info.model, info.norm, info.image, classes_of(info), 0);
+    Sequential net = make_network(info.model, info.norm, info.image, classes_of(info), 0);
     net.load_state_dict(tensors);
     net.eval();
     return fold_batch_norm(net);
@@ -96,7 +96,7 @@ void declare(Options& o, UseOptions& s) {
   o.flag("--json", &s.json, "Print JSON");
   add_threads(o);
   o.heading("For a file that Norma did not write");
-  add_model(o, s.model, model_names());
+  add_model(o, s.model);
   add_norm(o, &s.norm);
   o.add("--classes", &s.classes, whole_number(1), "Number of classes");
   o.add("--mean", &s.mean, list_of(finite_number(true)), "Of the training images' red, green, blue, scaled to [0,1]");

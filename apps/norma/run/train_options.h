@@ -21,7 +21,7 @@ inline void declare(Options& o, TrainOptions& s) {
   add_data(o, s.data);
   add_limit(o, s.limit);
   add_image_size(o, s.image_size);
-  add_model(o, s.model, model_names());
+  add_model(o, s.model);
   add_norm(o, &s.norm);
   add_conv(o, s.conv);
   add_training(o, s.training, &s.training.lr);

@@ -11,10 +11,10 @@
 #include "norma/apps/norma/run/environment.h"
 #include "norma/apps/norma/verbs/fma_peak.h"
 #include "norma/apps/norma/verbs/timed_model.h"
+#include "norma/apps/training/stopwatch.h"
 #include "norma/data/loader.h"
 #include "norma/data/synthetic.h"
 #include "norma/layers/loss.h"
-#include "norma/layers/models/bench_nets.h"
 #include "norma/layers/models/networks.h"
 #include "norma/optim/sgd.h"
 
@@ -76,7 +76,7 @@ Measurement measure(const BenchOptions& options) {
   Measurement m;
   const ImageSet images = make_synthetic(options.batch_size, 1);
   const Batch batch = DataLoader(images, {.batch_size = options.batch_size}).batch(0);
-  Sequential model = make_bench_net(options.model, 0);
+  Sequential model = make_network(options.model, "batch", {1, 3, 32, 32}, 10, 0);
   set_convolutions(model, options.conv);
   m.parameters = elements(model.named_parameters());
   SGD optimizer(model.named_parameters(), {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .nesterov = true});
@@ -88,22 +88,19 @@ Measurement measure(const BenchOptions& options) {
   for (Index i = 0; i < kWarmUp + options.steps; ++i) {
     if (i == kWarmUp) warm = memory();
     m.peak = std::max(m.peak, try_fma_peak());
-    const auto start = std::chrono::steady_clock::now();
-    const auto since_start = [start] {
-      return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-    };
+    const Stopwatch watch;
     timed.start();
     const Tensor logits = timed.forward(batch.images);
     const Tensor loss = cross_entropy(logits, batch.labels);
     timed.lap(loss_ms);
-    forward_ms.push_back(since_start());
+    forward_ms.push_back(1e3 * watch.seconds());
     timed.joined(loss).backward();
     timed.backward_is_done();
-    backward_ms.push_back(since_start() - forward_ms.back());
+    backward_ms.push_back(1e3 * watch.seconds() - forward_ms.back());
     optimizer.step();
     optimizer.zero_grad();
     timed.lap(optimizer_ms);
-    step_ms.push_back(since_start());
+    step_ms.push_back(1e3 * watch.seconds());
   }
 
   const Memory end = memory();
@@ -225,7 +222,7 @@ int bench(const BenchOptions& options) {
 
 Verb bench_verb() {
   const auto declare = [](Options& o, BenchOptions& s) {
-    add_model(o, s.model, bench_net_names());
+    add_model(o, s.model);
     o.add("--batch,--batch-size", &s.batch_size, whole_number(2), "Images per step");
     o.add("--steps", &s.steps, whole_number(1), "Steps that are timed, after 5 that are not");
     add_threads(o);

@@ -1,4 +1,4 @@
-// norma compare: the same network with different norms, or none, over several learning rates.
+// norma compare: the same network with different norms, or none, at several learning rates.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -21,6 +21,7 @@ struct CompareOptions {
   TrainingSettings training{.epochs = 3};
 };
 
+/// One line of the table.
 struct Outcome {
   Score train, test;
   std::optional<Divergence> divergence;
@@ -28,20 +29,21 @@ struct Outcome {
 
 Outcome run(const DataSets& datasets, const CompareOptions& options, const TrainingSettings& arm,
             const std::string& norm) {
-  Sequential model = make_model(options.model, norm, datasets.image_shape(), datasets.classes(), arm.seed);
+  Sequential model = make_network(options.model, norm, datasets.image_shape(), datasets.classes(), arm.seed);
   set_convolutions(model, options.conv);
-  Training training(model, datasets, arm);
-  Outcome outcome;
-  for (Index epoch = 0; epoch < arm.epochs; ++epoch) {
-    ProgressBar bar(fmt::format("{} {:g}, epoch {}", norm, arm.lr, epoch + 1));
-    const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { return bar.show(p); });
-    if (!std::isnan(result.train.loss)) outcome.train = result.train;
-    outcome.divergence = result.divergence;
-    if (result.divergence) return outcome;
+  Trainer trainer(model, datasets, arm);
+  Outcome o;
+  for (Index epoch = 0; epoch < arm.epochs && !o.divergence; ++epoch) {
+    ProgressLine line(fmt::format("{} {:g}, epoch {}", norm, arm.lr, epoch + 1));
+    const auto on_step = [&](const Progress& p) { return line.show(p.share(), p.text()), true; };
+    const EpochResult result = trainer.train_epoch(epoch, on_step);
+    if (!std::isnan(result.train.loss)) o.train = result.train;
+    o.divergence = result.divergence;
   }
-  outcome.test = training.test();
-  outcome.divergence = training.divergence(outcome.test, arm.epochs - 1);
-  return outcome;
+  if (o.divergence) return o;
+  o.test = trainer.test();
+  o.divergence = trainer.divergence(o.test, arm.epochs - 1);
+  return o;
 }
 
 int compare(const CompareOptions& options, Options& declared) {
@@ -81,7 +83,7 @@ Verb compare_verb() {
     add_data(o, s.data);
     add_limit(o, s.limit);
     add_image_size(o, s.image_size);
-    add_model(o, s.model, model_names());
+    add_model(o, s.model);
     add_norm(o, &s.norms);
     add_conv(o, s.conv);
     add_training(o, s.training, &s.learning_rates);

@@ -5,8 +5,9 @@
 namespace norma {
 
 Verb lab_verb() {
-  return make_verb<lab::LabOptions>("lab", "Experiments on batch norm, each ending in a report with pictures",
-                                    lab::declare, lab::run_lab);
+  return make_verb<lab::LabOptions>(
+      "lab", "Experiments on batch norm, each ending in a report with pictures",
+      [](Options& o, lab::LabOptions& s) { lab::declare(o, s); }, lab::run_lab);
 }
 
 }  // namespace norma

@@ -14,16 +14,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
-#include "norma/apps/norma/lab/training.h"
 #include "norma/apps/norma/options/shared.h"
 #include "norma/apps/norma/options/verb.h"
 #include "norma/apps/norma/run/run_folder.h"
 #include "norma/apps/report/chart.h"
 #include "norma/apps/report/page.h"
 #include "norma/apps/training/progress.h"
+#include "norma/apps/training/training.h"
 #include "norma/data/files/atomic_file.h"
 #include "norma/layers/models/networks.h"
 
@@ -66,31 +65,22 @@ bool too_large(const Curve& curve) {
 bool still_falls(const Curve& curve) { return curve.best() + 1 == curve.smoothed.size(); }
 
 Curve run(Module& model, const DataSets& datasets, const LrFindOptions& o, LineFile& csv) {
-  lab::Trainer trainer(model, datasets,
-                       {.batch_size = o.training.batch_size,
-                        .momentum = o.training.momentum,
-                        .weight_decay = o.training.weight_decay,
-                        .augment = o.training.augment,
-                        .seed = o.training.seed});
+  TrainingSettings settings = o.training;
+  settings.label_smoothing = 0;
+  Trainer trainer(model, datasets, settings);
   Curve curve;
-  ProgressBar bar("lr-find");
-  const auto start = std::chrono::steady_clock::now();
+  ProgressLine line("lr-find");
   double mean = 0;
   for (Index step = 0; step < o.steps; ++step) {
-    trainer.optimizer().learning_rate(rate_at(o, step));
-    const double loss = trainer.step().loss;
+    const double rate = rate_at(o, step), loss = trainer.step(rate).loss;
     mean = kMemory * mean + (1 - kMemory) * loss;
-    curve.rates.push_back(rate_at(o, step));
+    curve.rates.push_back(rate);
     curve.losses.push_back(loss);
     curve.smoothed.push_back(mean / (1 - std::pow(kMemory, static_cast<double>(step + 1))));
-    csv.add(fmt::format("{},{:.9g},{:.9g},{:.9g}", step + 1, curve.rates.back(), loss, curve.smoothed.back()));
+    csv.add(fmt::format("{},{:.9g},{:.9g},{:.9g}", step + 1, rate, loss, curve.smoothed.back()));
     if (too_large(curve)) break;
-    const Index images = (step + 1) * o.training.batch_size;
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    bar.show(
-        {.so_far = {.steps = step + 1, .images = images, .loss = curve.smoothed.back() * static_cast<double>(images)},
-         .steps = o.steps,
-         .images_per_second = static_cast<double>(images) / seconds});
+    line.show(static_cast<double>(step + 1) / static_cast<double>(o.steps),
+              fmt::format("loss {:.2f}  ", curve.smoothed.back()));
   }
   return curve;
 }
@@ -131,7 +121,7 @@ std::string page_of(const Curve& curve, double suggestion, const LrFindOptions& 
 int lr_find(const LrFindOptions& o, Options& declared) {
   check(o.from < o.to, "--from ", o.from, " must be less than --to ", o.to);
   const DataSets datasets = open_datasets(o.data, o.limit, o.image_size);
-  Sequential model = make_model(o.model, o.norm, datasets.image_shape(), datasets.classes(), o.training.seed);
+  Sequential model = make_network(o.model, o.norm, datasets.image_shape(), datasets.classes(), o.training.seed);
   set_convolutions(model, o.conv);
   const std::filesystem::path folder = make_run_folder("lr-find", o.out);
   describe_run(folder, declared.command(), to_config(declared, datasets));
@@ -169,7 +159,7 @@ Verb lr_find_verb() {
     add_data(o, s.data);
     add_limit(o, s.limit);
     add_image_size(o, s.image_size);
-    add_model(o, s.model, model_names());
+    add_model(o, s.model);
     add_norm(o, &s.norm);
     add_conv(o, s.conv);
     add_sgd(o, s.training, {});
