@@ -1,11 +1,11 @@
 // record() builds the graph, backward() walks it once from the loss to the leaves.
 //
 // A graph is made of Nodes, one for each tensor that wants a gradient. The tensor owns its Node, the Node owns the Nodes
-// of the tensors that it was computed from, and so on down to the leaves (parameters and inputs). A graph is freed with
-// the last tensor at its top. Nodes hold no numbers: those that the backward pass needs are captured by the rules.
+// of the tensors it was computed from, and so on down to the leaves (parameters and inputs). A graph is freed with the
+// last tensor at its top. Nodes do not own the numbers of tensors: what the backward pass reads, the rules captured.
 //
 // backward() puts the Nodes in an order in which each comes after everything that was computed from it. Then
-// d loss / d y is complete when y's turn comes; y's rule adds its share to the gradients of the inputs, and y's gradient,
+// d loss / d y is complete when y's turn comes; y's rule adds its share to the gradients of the inputs. y's gradient,
 // its rule with all that it captured, and its inputs are dropped at once.
 #include "norma/core/autograd.h"
 
@@ -163,8 +163,8 @@ void Tensor::backward() const {
 }
 
 /// A graph that is dropped without backward() is a chain of owners; freeing it must not recurse once per operation. So
-/// the Nodes below that nobody else owns are unlinked here, one by one, each before what it was computed from. A rule may
-/// own the same inputs through the tensors that it captured: it is dropped while `pending` still holds them.
+/// the Nodes below that nobody else owns are unlinked here one by one, each before those that it was computed from.
+/// A rule may own inputs too, through tensors that it captured: it is dropped while `pending` still holds them.
 Node::~Node() {
   std::vector<std::shared_ptr<Node>> pending = std::move(inputs);
   rule = nullptr;

@@ -38,7 +38,7 @@ class Edge {
 /// Throws Error if y wants a gradient already: it must be a new tensor.
 Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, std::function<void(const Tensor& dy)> rule);
 /// The same for a rule that reads the numbers of its result: it is given them.
-///   return record("exp", y, {x}, [x = x.edge()](const Tensor& dy, const Tensor& y) { x.accumulate_grad(mul(dy, y)); });
+///   return record("exp", result, {x}, [x = x.edge()](const Tensor& dy, const Tensor& y) { x.accumulate_grad(...); });
 Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs,
               std::function<void(const Tensor& dy, const Tensor& y)> rule);
 

@@ -32,8 +32,8 @@ struct GradcheckOptions {
 /// f must compute the same function each time it is called. Returns the worst error over inputs and directions,
 ///   |slope - <dL/dx, u>| / (|dL/dx| + 1e-3),        u of length about sqrt(size), |.| the Euclidean norm.
 /// In the double build (norma::norma_double) a right gradient stays below 1e-6. Gradients of `inputs` are cleared.
-/// Throws Error for an input without requires_grad, one that f did not use, values that are not finite, and if each call
-/// of f leaves more numbers in memory after its result is dropped. A cache that f fills once is no error.
+/// Throws Error for an input without requires_grad, one that f did not use, values that are not finite, and where each
+/// call of f leaves more numbers in memory after its result is dropped. A cache that f fills once is no error.
 double gradcheck(const std::function<Tensor()>& f, const std::vector<Tensor>& inputs, GradcheckOptions options = {});
 
 }  // namespace norma
