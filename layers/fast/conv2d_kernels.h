@@ -2,6 +2,8 @@
 // rounding.
 #pragma once
 
+#include <algorithm>
+
 #include "norma/layers/conv2d.h"
 
 namespace norma::fast {
@@ -18,12 +20,12 @@ const Conv2dKernels& winograd_kernels(WinogradTile tile = WinogradTile::by_error
 /// Any kernel size and stride, padding smaller than the kernel, without a patch matrix (conv2d_direct.cpp).
 const Conv2dKernels& direct_kernels();
 
-/// With fewer input or output channels, Winograd's transforms cost more than the products they save: each number is
-/// transformed once and multiplied once per channel. Other values: tests/bench/found_numbers.py winograd_channels.
+/// With fewer input or output channels than this, Winograd's transforms take longer than the products they save. Times
+/// of other values: tests/bench/found_numbers.py BUILD winograd_channels.
 inline constexpr Index kWinogradChannels = 8;
 
-/// The fastest of them for this convolution. nullptr, which means the definition, if padding >= k: both copy or read all
-/// of the padding, and it may be far larger than the image.
+/// The fastest of them for this convolution. nullptr, which means the definition, if padding >= k: both copy or read
+/// all of the padding, and it may be far larger than the image.
 inline const Conv2dKernels* conv2d_kernels(const Shape& weight, Index stride, Index padding) {
   if (padding >= weight[2]) return nullptr;
   const bool winograd = weight[2] == 3 && stride == 1 && std::min(weight[0], weight[1]) >= kWinogradChannels;

@@ -10,8 +10,8 @@
 //   s(x) = sum_i s(p_i) L_i(x) / N_i  +  s_{n-1} product over j of (x - p_j)
 // Column i of B holds the coefficients of L_i (1/N_i is already in G), the last column those of the product.
 //
-// Convolving. For a fixed g, the step from a to s is a matrix T with T[j][i] = g_{j-i}. Its transpose makes m numbers of
-// n numbers d:
+// Convolving. For a fixed g, the step from a to s is a matrix T with T[j][i] = g_{j-i}. Its transpose makes m numbers
+// of n numbers d:
 //   y_i = sum_j g_{j-i} d_j = sum_k d_{i+k} g_k
 // This is what a convolution layer does with a filter of 3. T = B diag(G g) A, and therefore
 //   y = A^T (G g . B^T d)
@@ -23,9 +23,9 @@
 // Toom 1963, Cook 1966; Winograd 1980, "Arithmetic complexity of computations", chapter V; Lavin & Gray 2016, "Fast
 // algorithms for convolutional neural networks".
 //
-// Rounding. The transforms subtract large numbers from each other, which magnifies the errors of M: the more, the larger
-// the tile and the farther apart the powers of the points. For 4x4, the points 0, +-1/sqrt(2), +-sqrt(2) halve the error
-// of the usual 0, +-1, +-2. docs/fast_convolution.md has the measurements, and follows one 2x2 tile through all steps.
+// Rounding. The transforms subtract large numbers from each other, which magnifies the errors of M: the more, the
+// larger the tile and the farther apart the powers of the points. For 4x4, the points 0, +-1/sqrt(2), +-sqrt(2) halve
+// the error of the usual 0, +-1, +-2. docs/fast_convolution.md measures it, and follows a 2x2 tile through all steps.
 #pragma once
 
 #include <array>
@@ -140,31 +140,22 @@ requires transposed [[gnu::always_inline]] inline void multiply(const In& in, co
   });
 }
 
-/// Transforms the columns of a matrix and then the rows of the result. in(i, j) gives a number, out(i, j, number) takes
-/// one.
-template <int rows_out, int columns_in, class OfColumns, class OfRows, class In, class Out>
-[[gnu::always_inline]] inline void transform_both(const OfColumns& of_columns, const OfRows& of_rows, const In& in,
-                                                  const Out& out) {
-  Vector half[rows_out][columns_in];
-  unroll<columns_in>([&](auto j) __attribute__((always_inline)) {
-    const auto from = [&](auto i) __attribute__((always_inline)) { return in(i, j); };
-    const auto to = [&](auto i, Vector v) __attribute__((always_inline)) { half[i][j] = v; };
-    of_columns(from, to);
-  });
-  unroll<rows_out>([&](auto i) __attribute__((always_inline)) {
-    const auto from = [&](auto j) __attribute__((always_inline)) { return half[i][j]; };
-    const auto to = [&](auto j, Vector v) __attribute__((always_inline)) { out(i, j, v); };
-    of_rows(from, to);
-  });
-}
-
-/// P in Q^T, or P^T in Q if transposed. For example V = B^T d B, with P = Q = B^T.
+/// P in Q^T, or P^T in Q if transposed; for example V = B^T d B, with P = Q = B^T. First the columns of the matrix are
+/// multiplied, then the rows of the result. in(i, j) gives a number, out(i, j, number) takes one.
 template <const auto& P, const auto& Q, bool transposed = false, class In, class Out>
 [[gnu::always_inline]] inline void sandwich(const In& in, const Out& out) {
-  transform_both<transposed ? P[0].size() : P.size(), transposed ? Q.size() : Q[0].size()>(
-      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply<P, transposed>(from, to); },
-      [](const auto& from, const auto& to) __attribute__((always_inline)) { multiply<Q, transposed>(from, to); }, in,
-      out);
+  constexpr int rows = transposed ? P[0].size() : P.size(), columns = transposed ? Q.size() : Q[0].size();
+  Vector half[rows][columns];  // P in, or P^T in
+  unroll<columns>([&](auto j) __attribute__((always_inline)) {
+    const auto from = [&](auto i) __attribute__((always_inline)) { return in(i, j); };
+    const auto to = [&](auto i, Vector v) __attribute__((always_inline)) { half[i][j] = v; };
+    multiply<P, transposed>(from, to);
+  });
+  unroll<rows>([&](auto i) __attribute__((always_inline)) {
+    const auto from = [&](auto j) __attribute__((always_inline)) { return half[i][j]; };
+    const auto to = [&](auto j, Vector v) __attribute__((always_inline)) { out(i, j, v); };
+    multiply<Q, transposed>(from, to);
+  });
 }
 inline constexpr bool kTransposed = true;
 

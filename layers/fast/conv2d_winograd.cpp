@@ -18,25 +18,25 @@
 namespace norma::fast {
 namespace {
 
-// Bounds of choose_tile: below them, the errors are more than three times the definition's (tests/bench/tile_rules.cpp;
-// its table is in docs/fast_convolution.md). A term is one product of a sum.
+// With fewer terms (products per sum) than this, errors of the tile may be more than three times the definition's.
+// Found with tests/bench/tile_rules.cpp; its table is in docs/fast_convolution.md. So are the next two rules.
 constexpr double kTermsFor4x2 = 52, kTermsFor4x4 = 210;
-// Outputs of at most 4 rows or columns: most windows lie at the border, and many hold fewer terms than the average.
+// Thin images: most windows lie at the border, and many hold fewer terms than the average.
 constexpr Index kThinSide = 4;
 constexpr double kThinTerms = 0.7;
-// With fewer filters than this Eigen splits the definition's sums into parts, which is more exact: as sums of a third
-// (y) or half (dweight) of the terms. Then 4x4 is never exact enough.
+// With few filters Eigen splits the definition's sums into parts. They are as exact as sums of a third (y) or half
+// (dweight) of the terms, and 4x4 is never exact enough.
 constexpr Index kFewFilters = 32, kFewFiltersOfGradient = 16;
 constexpr double kParts = 3, kPartsOfGradient = 2;
 
-// Sizes that decide how fast it is. tests/bench/found_numbers.py NAME times other values; the names are on the right.
-constexpr Index kCacheBytes = 384 << 10;     // group_bytes: V and M of a group; U needs the rest of the L2 cache
-constexpr Index kMostTiles = 72;             // group_tiles: of a group, where channels are few
-constexpr Index kTilesOfGradient = 48;       // gradient_tiles: of a group for dweight
-constexpr Index kTilesOfLargeGradient = 96;  // large_gradient_tiles: the same where dU is large: each group reads
-constexpr Index kLargeGradient = 128 * 128;  //   and writes dU, and if it is not in the cache, that takes longest
-// Terms that are added up before the sum joins the others: long sums are faster, short ones more exact. Where channels
-// are many, errors grow slower than the definition's. terms_per_sum; errors by tile_rules.
+// These decide the speed. `tests/bench/found_numbers.py BUILD group_bytes` times other values of the first, and so on.
+constexpr Index kCacheBytes = 384 << 10;  // group_bytes: for V and M of a group; U needs the rest of the L2 cache
+constexpr Index kMostTiles = 72;          // group_tiles: per group, where channels are few
+// gradient_tiles, large_gradient_tiles: per group for dweight. Each group reads and writes dU; if dU is large, that
+// takes longest, so the groups are larger.
+constexpr Index kTilesOfGradient = 48, kTilesOfLargeGradient = 96, kLargeGradient = 128 * 128;
+// short_sum, long_sum: terms per partial sum. Long ones are faster, short ones more exact; with so many channels the
+// definition's sums are long and inexact, too, and long ones are exact enough.
 constexpr Index kShortSum = 16, kLongSum = 32;
 constexpr Index kChannelsForLongSum = 48, kChannelsForLongSumOfGradient = 200;
 
@@ -62,8 +62,8 @@ Tensor transform_filters(Index inputs, Index outputs, const Filters& filters) {
   return U;
 }
 
-/// The size of groups of at most `most` tiles each. The groups are about equal, and their number is even, so that a small
-/// batch keeps two threads busy.
+/// The size of groups of at most `most` tiles each. The groups are about equal, and their number is even, so that a
+/// small batch keeps two threads busy.
 Index even_groups(Index tiles, Index most) { return blocks_of(tiles, 2 * blocks_of(tiles, 2 * most)); }
 
 /// y from x and transformed filters, one group of tiles after another.
@@ -100,8 +100,7 @@ void filters_of(const Real* dU, Planes planes, Index inputs, Index outputs, Real
     });
 }
 
-/// Each task adds up dU over its tiles and turns it into its share of dweight, which has fewer numbers than dU: with
-/// 4x4 tiles, a quarter.
+/// Each task adds up dU over its tiles and turns it into its share of dweight, which is smaller (with 4x4, a quarter).
 template <class T>
 void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor& dweight) {
   const Index inputs = x.dim(1), outputs = dy.dim(1);
@@ -114,8 +113,7 @@ void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor
   Tensor scratch = Tensor::empty(of_threads);
   add_up(blocks_of(grid.count, group_size), scratch, dweight, [&](Index begin, Index end, Real* V, Real* share) {
     Real *D = V + T::planes * in.plane, *dU = D + T::planes * out.plane;
-    // Lanes after the last channel are multiplied too. Nobody reads the result, but leftover denormal numbers or NaN
-    // there may be slow.
+    // Lanes after the last channel are multiplied too. Nobody reads the result, but leftover denormal numbers are slow.
     if (inputs % kLanes != 0) std::fill_n(V, T::planes * in.plane, Real{0});
     for (Index group = begin; group < end; ++group) {
       const Index first = group * group_size, count = std::min(group_size, grid.count - first);
@@ -176,8 +174,8 @@ void forward(const Tensor& x, const Tensor& weight, Index /*stride*/, Index padd
   });
 }
 
-/// dx is a convolution, too. Along one axis y_i = sum over u of x_{i+u-p} w_u, with padding p, so pixel x_a is in output
-/// i under w_u where i = a + p - u, and
+/// dx is a convolution, too. Along one axis y_i = sum over u of x_{i+u-p} w_u, with padding p, so pixel x_a is in
+/// output i under w_u where i = a + p - u, and
 ///   dx_a = sum over u of dy_{a+p-u} w_u = sum over v of dy_{a+v-(2-p)} w_{2-v}      (v = 2 - u)
 /// This is y's formula with dy for x, the filter turned round, and padding 2 - p: with p = 0, y is two pixels shorter
 /// than x, and the first pixel x_0 is in y_0 alone, so that two of dx_0's three terms are padding.

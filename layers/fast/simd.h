@@ -29,8 +29,8 @@ inline void store_some(Real* to, Vector v, Index count) {
   for (Index lane = 0; lane < count; ++lane) to[lane] = v[lane];
 }
 
-/// Calls f(0), f(1), ... f(Count - 1) without a loop. Each index has a type of its own, so it is a constant inside f: an
-/// element of a small array that it selects can stay in a register.
+/// Calls f(0), f(1), ... f(Count - 1) without a loop. Each index has a type of its own, so it is a constant inside f:
+/// an element of a small array that it selects can stay in a register.
 template <int Count, class F>
 [[gnu::always_inline]] inline void unroll(const F& f) {
   [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {

@@ -1,6 +1,6 @@
-// A multiply-add takes about 4 cycles until its result is there, but a processor can start two in each cycle. A dozen sums that
-// do not wait for one another keep it busy, and with one factor and one summand they fit the 16 registers of AVX2. Without
-// AVX2 or AVX-512 there is no fused multiply-add; then this measures multiplications and additions.
+// A multiply-add takes about 4 cycles until its result is there, but a processor can start two in each cycle. A dozen
+// sums that do not wait for one another keep it busy, and with one factor and one summand they fit the 16 registers of
+// AVX2. Without AVX2 or AVX-512 there is no fused multiply-add; then this measures multiplications and additions.
 #include "norma/apps/norma/verbs/fma_peak.h"
 
 #include <omp.h>
@@ -17,8 +17,9 @@ namespace {
 constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(float)), kChains = 12;
 typedef float Vector __attribute__((vector_size(kVectorBytes)));
 
-/// sum[chain] = sum[chain] * factor + step, `times` times, for kChains independent sums. They are written out without a loop,
-/// because a loop would keep them in memory. Every lane counts in the result, so the compiler cannot leave one out.
+/// sum[chain] = sum[chain] * factor + step, `times` times, for kChains independent sums. They are written out without a
+/// loop, because a loop would keep them in memory. Every lane counts in the result, so the compiler cannot leave one
+/// out.
 template <int... chain>
 float multiply_add(Index times, float factor, float step, std::integer_sequence<int, chain...>) {
   const Vector factors = factor - Vector{}, steps = step - Vector{};
