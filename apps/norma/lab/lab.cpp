@@ -12,11 +12,11 @@
 #include <set>
 
 #include "norma/apps/norma/lab/lab_config.h"
-#include "norma/apps/norma/lab/progress_line.h"
 #include "norma/apps/norma/lab/results.h"
 #include "norma/apps/norma/run/interrupt.h"
 #include "norma/apps/norma/run/run_folder.h"
 #include "norma/apps/report/chart.h"
+#include "norma/apps/training/progress.h"
 #include "norma/data/files/atomic_file.h"
 #include "norma/layers/module.h"
 

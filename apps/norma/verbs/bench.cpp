@@ -9,6 +9,7 @@
 #include "norma/apps/norma/run/environment.h"
 #include "norma/apps/norma/verbs/fma_peak.h"
 #include "norma/apps/norma/verbs/timed_model.h"
+#include "norma/apps/training/stopwatch.h"
 #include "norma/data/loader.h"
 #include "norma/data/synthetic.h"
 #include "norma/layers/loss.h"
@@ -74,22 +75,19 @@ Measurement measure(const BenchOptions& options) {
   for (Index i = 0; i < kWarmUp + options.steps; ++i) {
     if (i == kWarmUp) warm = memory();
     m.peak = std::max(m.peak, try_fma_peak());
-    const auto start = std::chrono::steady_clock::now();
-    const auto since_start = [start] {
-      return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-    };
+    const Stopwatch watch;
     timed.start();
     const Tensor logits = timed.forward(batch.images);
     const Tensor loss = cross_entropy(logits, batch.labels);
     timed.lap(loss_ms);
-    forward_ms.push_back(since_start());
+    forward_ms.push_back(1e3 * watch.seconds());
     timed.joined(loss).backward();
     timed.backward_is_done();
-    backward_ms.push_back(since_start() - forward_ms.back());
+    backward_ms.push_back(1e3 * watch.seconds() - forward_ms.back());
     optimizer.step();
     optimizer.zero_grad();
     timed.lap(optimizer_ms);
-    step_ms.push_back(since_start());
+    step_ms.push_back(1e3 * watch.seconds());
   }
 
   const Memory end = memory();

@@ -91,7 +91,8 @@ void train(const Setup& setup, const Arm& arm, std::uint64_t seed, Recorder& rec
   Sequential net = make_blocks({.widths = kWidths, .norm = arm.norm}, data.image_shape(), data.classes(), seed);
   const std::vector<Tensor> weights = convolution_weights(net);
   for (Tensor w : weights) w.rows() *= static_cast<Real>(arm.scale);
-  Trainer trainer(net, data, {.lr = kRate, .batch_size = kBatch, .weight_decay = 0, .seed = seed});
+  Trainer trainer(net, data,
+                  {.batch_size = kBatch, .weight_decay = 0, .label_smoothing = 0, .augment = false, .seed = seed});
   DataLoader probe(data.train, {.batch_size = kProbe, .normalisation = data.normalisation});
   const Tensor images = probe.batch(0).images;
   for (Index i = 0; i <= steps; ++i) {
@@ -102,7 +103,7 @@ void train(const Setup& setup, const Arm& arm, std::uint64_t seed, Recorder& rec
       inputs = relu_inputs(net, images);
       for (const Tensor& w : weights) before.push_back(w.clone());
     }
-    const Score s = trainer.step();
+    const Score s = trainer.step(kRate);
     record.row("training", {arm.name, seed, i, s.loss, s.accuracy});
     if (std::isnan(s.loss)) return;
     for (std::size_t k = 0; k < inputs.size(); ++k) {
