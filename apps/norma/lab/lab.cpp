@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <set>
@@ -163,10 +164,8 @@ class Run {
     return some;
   }
 
-  std::size_t finished() const {
-    std::size_t count = 0;
-    for (const NamedJob& job : jobs_) count += results_.has(job.key);
-    return count;
+  auto finished() const {
+    return std::count_if(jobs_.begin(), jobs_.end(), [this](const NamedJob& job) { return results_.has(job.key); });
   }
 
   /// An experiment as far as it has come.
@@ -194,7 +193,7 @@ class Run {
     const bool several = all.size() > 1;
     Page page(several ? "The lab: what batch norm does" : all[0].experiment->title);
     page.paragraph(fmt::format("{}; seed {}, scale {:g}. {}", setup_.datasets.description, setup_.seed, setup_.scale,
-                               finished() < jobs_.size()
+                               finished() < std::ssize(jobs_)
                                    ? fmt::format("Not complete: {} of {} jobs.", finished(), jobs_.size())
                                    : ""));
     if (several) {

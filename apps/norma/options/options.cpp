@@ -101,10 +101,10 @@ Option& Options::flag(const std::string& name, bool* member, const std::string& 
 std::function<int()> Options::choose(const std::vector<Verb>& verbs) {
   app_.require_subcommand(1);
   std::vector<std::pair<CLI::App*, std::function<int()>>> choices;
-  for (const Verb& verb : verbs) {
-    CLI::App* app = app_.add_subcommand(verb.name, verb.help);
+  for (const Verb& choice : verbs) {
+    CLI::App* app = app_.add_subcommand(choice.name, choice.help);
     const auto options = std::make_shared<Options>(*app, command_);
-    choices.emplace_back(app, [options, run = verb.declare(*options)] {
+    choices.emplace_back(app, [options, run = choice.declare(*options)] {
       if (options->threads > 0) omp_set_num_threads(static_cast<int>(options->threads));
       return run();
     });
