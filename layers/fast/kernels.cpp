@@ -1,6 +1,7 @@
 // What answers layers/kernels.h: which fast way takes which work.
 #include "norma/layers/kernels.h"
 
+#include <algorithm>
 #include <typeinfo>
 
 #include "norma/layers/fast/batch_norm_relu.h"
@@ -9,11 +10,10 @@
 
 namespace norma::fast {
 
-/// Where the padding is as large as the window, windows may lie in the padding alone, and a padded copy could be mostly padding: no
-/// fast way. With few channels, Winograd's transforms cost more than the products they save.
+/// nullptr if padding >= k: both fast ways copy or read all of the padding, and it may be far larger than the image.
 const Conv2dKernels* conv2d_kernels(const Shape& weight, Index stride, Index padding) {
   if (padding >= weight[2]) return nullptr;
-  const bool winograd = weight[2] == 3 && stride == 1 && weight[0] >= 8 && weight[1] >= 8;
+  const bool winograd = weight[2] == 3 && stride == 1 && std::min(weight[0], weight[1]) >= kWinogradChannels;
   return winograd ? &winograd_kernels() : &direct_kernels();
 }
 

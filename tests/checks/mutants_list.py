@@ -169,7 +169,7 @@ FAST_WINOGRAD = [
     ("the filter of dx is not turned", "filters + ((c * 3 + 2 - i) * 3 + 2 - j)", "filters + ((c * 3 + i) * 3 + j)"),
     ("dx with the padding of y", "transform_filters<T>(inputs, outputs, turned), 2 - padding,",
      "transform_filters<T>(inputs, outputs, turned), padding,"),
-    ("tiles of 4x4 for any number of terms", "terms < 210", "terms < 52"),
+    ("tiles of 4x4 for any number of terms", "kTermsFor4x4 = 210", "kTermsFor4x4 = 52"),
     ("dU begins with what was there before", "group > begin);", "true);"),
     ("the last group of tiles is as large as the others", "count = std::min(group_size, grid.count - first);",
      "count = group_size;"),
