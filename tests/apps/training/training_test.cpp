@@ -78,6 +78,7 @@ TEST(Trainer, TakesNoStepWhereTheLossIsNotFinite) {
 }
 
 TEST(Evaluate, LeavesTheModelAsItWas) {
+  const Observer nobody_is_warned;
   Subject subject, other;
   subject.trainer.train_epoch(0, kGoOn), other.trainer.train_epoch(0, kGoOn);
   const ImageSet& test = shapes().test;
