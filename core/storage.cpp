@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -109,15 +110,21 @@ Pool& pool() {
   return *instance;
 }
 
+std::atomic<Index> live_count = 0;
+
 }  // namespace
+
+Index Storage::live() { return live_count; }
 
 Storage::Storage(Index size) {
   check(size <= static_cast<Index>(PTRDIFF_MAX / sizeof(Real) / 2), "Storage: ", size, " elements do not fit memory");
   bytes_ = rounded(static_cast<std::size_t>(size) * sizeof(Real));
   data_ = static_cast<Real*>(bytes_ >= kBigBlock ? pool().take(bytes_) : allocate(bytes_));
+  ++live_count;
 }
 
 Storage::~Storage() {
+  --live_count;
   if (bytes_ >= kBigBlock) {
     pool().give(bytes_, data_);
   } else {

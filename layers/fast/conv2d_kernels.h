@@ -1,10 +1,7 @@
-// The fast ways to convolve, and which of them computes which convolution. They differ from layers/conv2d.cpp only by
-// rounding.
+// The fast ways to convolve. They differ from layers/conv2d.cpp only by rounding; kernels.cpp says which computes what.
 #pragma once
 
-#include <algorithm>
-
-#include "norma/layers/conv2d.h"
+#include "norma/layers/kernels.h"
 
 namespace norma::fast {
 
@@ -23,13 +20,5 @@ const Conv2dKernels& direct_kernels();
 /// With fewer input or output channels than this, Winograd's transforms take longer than the products they save. Times
 /// of other values: tests/bench/found_numbers.py BUILD winograd_channels.
 inline constexpr Index kWinogradChannels = 8;
-
-/// The fastest of them for this convolution. nullptr, which means the definition, if padding >= k: both copy or read
-/// all of the padding, and it may be far larger than the image.
-inline const Conv2dKernels* conv2d_kernels(const Shape& weight, Index stride, Index padding) {
-  if (padding >= weight[2]) return nullptr;
-  const bool winograd = weight[2] == 3 && stride == 1 && std::min(weight[0], weight[1]) >= kWinogradChannels;
-  return winograd ? &winograd_kernels() : &direct_kernels();
-}
 
 }  // namespace norma::fast

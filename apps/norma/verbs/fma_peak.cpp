@@ -5,9 +5,9 @@
 
 #include <omp.h>
 
-#include <chrono>
 #include <utility>
 
+#include "norma/apps/training/stopwatch.h"
 #include "norma/core/parallel.h"
 #include "norma/core/vector_width.h"
 
@@ -38,14 +38,14 @@ double try_fma_peak() {
   const Index threads = omp_get_max_threads();
   volatile float factor = 0.999F, step = 1e-5F;  // volatile: the compiler cannot know the result
   std::vector<float> results(static_cast<std::size_t>(threads));
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   parallel_blocks(threads, 1, [&, f = float{factor}, s = float{step}](Index, Index, Index thread) {
     results[static_cast<std::size_t>(thread)] = multiply_add(kTimes, f, s, std::make_integer_sequence<int, kChains>{});
   });
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  const double taken = watch.seconds();
   const volatile float used = results.front();
   static_cast<void>(used);
-  return static_cast<double>(threads * kTimes * kChains * kLanes * 2) / taken.count();
+  return static_cast<double>(threads * kTimes * kChains * kLanes * 2) / taken;
 }
 
 }  // namespace norma

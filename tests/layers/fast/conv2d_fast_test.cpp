@@ -53,7 +53,7 @@ TEST(FastConv2d, WinogradWorksForAnyNumberOfChannels) {
     const Arguments a(s);
     Tensor y = Tensor::full(a.dy.shape(), kNaN), dx = Tensor::full(a.x.shape(), kNaN),
            dweight = Tensor::full(a.weight.shape(), kNaN);
-    const Conv2dKernels& winograd = fast::winograd_kernels();
+    const fast::Conv2dKernels& winograd = fast::winograd_kernels();
     winograd.forward(a.x, a.weight, s.stride, s.padding, y);
     winograd.input_gradient(a.dy, a.weight, s.stride, s.padding, dx);
     winograd.weight_gradient(a.x, a.dy, s.stride, s.padding, dweight);
