@@ -10,6 +10,7 @@ with Ninja; nothing in it or in the sources is changed.
 """
 import argparse
 import os
+import pathlib
 import re
 import resource
 import shlex
@@ -41,7 +42,7 @@ NUMBERS = {
     "long_sum": (WINOGRAD, "kLongSum = {};", "32", ("16", "1024"), [WINOGRAD], [BENCH, ERRORS]),
     "direct_sum": (DIRECT, "kTermsPerSum = {};", "64", ("16", "4096"), [DIRECT], [BENCH, ERRORS]),
     "tile_rows": (PANELS, "kVectorBytes == 64 ? {} : 6;", "8", ("4", "12"), [WINOGRAD, DIRECT], [BENCH]),
-    "winograd_channels": (KERNELS, "kWinogradChannels = {};", "8", ("1", "48"), [CONV], [BENCH]),
+    "winograd_channels": (KERNELS, "kWinogradChannels = {};", "8", ("1", "48"), ["layers/fast/kernels.cpp"], [BENCH]),
     "prefetch": (NORM, "__builtin_prefetch(dz + {} + c)", "1024", ("0", "8192"), [NORM], [BENCH]),
     "patch_rows": (CONV, "std::min<Index>({}, (1 << 20)", "512", ("128", "2048"), [CONV], [DEFINITION]),
     "patch_bytes": (CONV, "(1 << {}) / (patch()", "20", ("18", "22"), [CONV], [DEFINITION]),
@@ -50,8 +51,7 @@ NUMBERS = {
 
 
 def source(file):
-    with open(os.path.join(ROOT, file)) as text:
-        return text.read()
+    return pathlib.Path(ROOT, file).read_text()
 
 
 def program_with(build, work, name, value, program):
@@ -62,16 +62,15 @@ def program_with(build, work, name, value, program):
     if value == number:
         return os.path.join(build, re.search(r" -o (\S+) ", commands[-1])[1])
     folder = os.path.join(work, f"{name}_{value}")
-    patched = os.path.join(folder, "norma", file)
-    os.makedirs(os.path.dirname(patched), exist_ok=True)
-    with open(patched, "w") as out:
-        out.write(source(file).replace(text.format(number), text.format(value)))
+    patched = pathlib.Path(folder, "norma", file)
+    patched.parent.mkdir(parents=True, exist_ok=True)
+    patched.write_text(source(file).replace(text.format(number), text.format(value)))
     objects = [os.path.join(folder, os.path.basename(unit) + ".o") for unit in units]
     for unit, made in zip(units, objects):
         words = shlex.split(next(c for c in commands if c.endswith(f"-c {ROOT}/{unit}")))
         words[words.index("-o") + 1], words[words.index("-MF") + 1] = made, made + ".d"
         if unit == file:
-            words[-1] = patched
+            words[-1] = str(patched)
         words.insert(next(i for i, word in enumerate(words) if word.startswith("-I")), "-I" + folder)
         if not os.path.exists(made):
             subprocess.run(words, cwd=build, check=True)
