@@ -50,10 +50,6 @@ NUMBERS = {
 }
 
 
-def source(file):
-    return pathlib.Path(ROOT, file).read_text()
-
-
 def program_with(build, work, name, value, program):
     """Builds `program` with another value of the number; returns its path."""
     file, text, number, _, units, _ = NUMBERS[name]
@@ -64,7 +60,7 @@ def program_with(build, work, name, value, program):
     folder = os.path.join(work, f"{name}_{value}")
     patched = pathlib.Path(folder, "norma", file)
     patched.parent.mkdir(parents=True, exist_ok=True)
-    patched.write_text(source(file).replace(text.format(number), text.format(value)))
+    patched.write_text(pathlib.Path(ROOT, file).read_text().replace(text.format(number), text.format(value)))
     objects = [os.path.join(folder, os.path.basename(unit) + ".o") for unit in units]
     for unit, made in zip(units, objects):
         words = shlex.split(next(c for c in commands if c.endswith(f"-c {ROOT}/{unit}")))
@@ -97,8 +93,8 @@ def print_table(build, work, name, values, rounds, command):
             runs[value].append(measured(built[value], arguments))
     print(f"{name} ({command})", *PROGRAMS[program][1], "processor s", sep=" | ")
     for value in values:
-        mark = " (in use)" if value == NUMBERS[name][2] else ""
-        print(value + mark, *(f"{statistics.median(column):.4g}" for column in zip(*runs[value])), sep=" | ", flush=True)
+        medians = (f"{statistics.median(column):.4g}" for column in zip(*runs[value]))
+        print(value + " (in use)" * (value == NUMBERS[name][2]), *medians, sep=" | ", flush=True)
 
 
 parser = argparse.ArgumentParser()
@@ -109,14 +105,14 @@ parser.add_argument("--smoke", action="store_true")
 options = parser.parse_intermixed_args()
 names = options.names or list(NUMBERS)
 for name, (file, text, number, _, _, _) in NUMBERS.items():
-    if source(file).count(text.format(number)) != 1:
+    if pathlib.Path(ROOT, file).read_text().count(text.format(number)) != 1:
         sys.exit(f"{name}: '{text.format(number)}' does not stand once in {file}")
 with tempfile.TemporaryDirectory() as work:
     if options.smoke:
         print_table(options.build, work, "big_block", ["64"], 1, "train_step bench 4 1 1")
         sys.exit()
-    programs = {command.split()[0] for name in names for command in NUMBERS[name][5]}
-    subprocess.run(["cmake", "--build", options.build, "--target", *programs], check=True, stdout=subprocess.DEVNULL)
+    needed = {command.split()[0] for name in names for command in NUMBERS[name][5]}
+    subprocess.run(["cmake", "--build", options.build, "--target", *needed], check=True, stdout=subprocess.DEVNULL)
     for name in names:
         for command in NUMBERS[name][5]:
             print_table(options.build, work, name, [NUMBERS[name][2], *NUMBERS[name][3]], options.rounds, command)
