@@ -24,7 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SPEED = ["--threads", "1"]
 TRAININGS = {
-    "linear": "train --data images --image-size 8 --model linear --epochs 60 --batch-size 4 --save-every 3",
+    "linear": "train --data images --image-size 8 --model linear --epochs 60 --batch-size 4 --lr 0.005 --save-every 3",
     "small": "train --data synthetic --limit 128 --model small --epochs 3 --batch-size 32 --freeze-after 2 --save-every 1",
 }
 LAB = "lab modes --data synthetic --scale 0.01"
