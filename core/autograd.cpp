@@ -1,9 +1,12 @@
 // record() builds the graph, backward() walks it once from the loss to the leaves.
 //
-// A graph is made of Nodes. A tensor computed by a recorded operation holds its Node, the Node holds the input
-// tensors, and so on down to the leaves (parameters and inputs), which have none. backward() puts the tensors in an
-// order in which each comes after everything that was computed from it; then d loss / d y is complete when y's turn
-// comes, y's rule adds its share to the inputs' gradients, and y's gradient and history are dropped at once.
+// A graph is made of Nodes, one for each tensor that wants a gradient. The tensor owns its Node, the Node owns the Nodes
+// of the tensors it was computed from, and so on down to the leaves (parameters and inputs). A graph is freed with the
+// last tensor at its top. Nodes do not own the numbers of tensors: what the backward pass reads, the rules captured.
+//
+// backward() puts the Nodes in an order in which each comes after everything that was computed from it. Then
+// d loss / d y is complete when y's turn comes; y's rule adds its share to the gradients of the inputs. y's gradient,
+// its rule with all that it captured, and its inputs are dropped at once.
 #include "norma/core/autograd.h"
 
 #include <algorithm>
@@ -11,8 +14,25 @@
 
 #include "norma/core/check.h"
 #include "norma/core/parallel.h"
+#include "norma/core/tensor.h"
 
 namespace norma {
+
+/// What the graph knows of one tensor, t.
+struct Node {
+  Shape shape;
+  bool requires_grad = true;
+  Tensor grad;  // d loss / d t
+
+  // The operation that computed t; a leaf has none.
+  const char* op = nullptr;
+  std::vector<std::shared_ptr<Node>> inputs;     // those that want a gradient
+  std::function<void(const Tensor& dt)> rule{};  // empty once backward() has used it
+
+  explicit Node(const Shape& of_t) : shape(of_t) {}
+  ~Node();
+};
+
 namespace {
 
 thread_local int no_grad_depth = 0;
@@ -23,33 +43,63 @@ NoGrad::NoGrad() { ++no_grad_depth; }
 NoGrad::~NoGrad() { --no_grad_depth; }
 bool recording() { return no_grad_depth == 0; }
 
-Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, std::function<void(const Tensor& dy)> backward) {
-  std::erase_if(inputs, [](const Tensor& x) { return !x.defined(); });
-  const bool wanted = std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
-  if (!recording() || !wanted) return y;
+Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, std::function<void(const Tensor& dy)> rule) {
+  std::erase_if(inputs, [](const Tensor& x) { return !x.defined() || !x.requires_grad(); });
+  if (!recording() || inputs.empty()) return y;
   check(!y.requires_grad(), "record: the result of ", op, " must be a new tensor, it has a history or is an input");
-  y.body().requires_grad = true;
-  y.body().node = std::make_shared<Node>(op, std::move(inputs), std::move(backward));
+  const auto node = std::make_shared<Node>(y.shape());
+  node->op = op;
+  for (const Tensor& x : inputs) node->inputs.push_back(x.body_->node);
+  node->rule = std::move(rule);
+  y.body_->node = node;
   return y;
 }
 
+Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs,
+              std::function<void(const Tensor& dy, const Tensor& y)> rule) {
+  // With y itself in its rule the graph would own itself: detach() has y's numbers, but not its Node.
+  return record(op, y, std::move(inputs),
+                [rule = std::move(rule), numbers = y.detach()](const Tensor& dy) { rule(dy, numbers); });
+}
+
 Tensor& Tensor::requires_grad(bool on) {
-  check(!body().node, "requires_grad: only a leaf can be told to want a gradient; this tensor was computed by ",
-        body().node ? body().node->op : "");
-  body().requires_grad = on;
+  std::shared_ptr<Node>& node = body().node;
+  if (!node && on) node = std::make_shared<Node>(shape());
+  if (!node) return *this;
+  check(!node->op, "requires_grad: only a leaf can be told to want a gradient; this tensor was computed by ",
+        node->op ? node->op : "");
+  node->requires_grad = on;
   return *this;
 }
 
-bool Tensor::requires_grad() const { return body().requires_grad; }
+bool Tensor::requires_grad() const { return body().node && body_->node->requires_grad; }
 
-const Tensor& Tensor::grad() const { return body().grad; }
+const Tensor& Tensor::grad() const {
+  static const Tensor none;
+  return body().node ? body_->node->grad : none;
+}
 
-void Tensor::zero_grad() const { body().grad = Tensor(); }
+void Tensor::zero_grad() const {
+  if (body().node) body_->node->grad = Tensor();
+}
 
 void Tensor::accumulate_grad(Tensor g) const {
+  if (requires_grad()) edge().accumulate_grad(std::move(g));
+}
+
+Edge Tensor::edge() const { return Edge(defined() && requires_grad() ? body_->node : nullptr); }
+
+bool Edge::requires_grad() const { return node_ && node_->requires_grad; }
+
+const Shape& Edge::shape() const {
+  check(node_ != nullptr, "Edge: no gradient was wanted when it was made, so it has no shape");
+  return node_->shape;
+}
+
+void Edge::accumulate_grad(Tensor g) const {
   if (!requires_grad()) return;
   check(g.shape() == shape(), "accumulate_grad: a tensor ", shape(), " received a gradient ", g.shape());
-  Tensor& sum = body().grad;
+  Tensor& sum = node_->grad;
   if (sum.defined()) {
     Real* const out = sum.rows().data();
     const Real* const in = g.rows().data();
@@ -62,76 +112,68 @@ void Tensor::accumulate_grad(Tensor g) const {
   sum = sole_owner ? std::move(g) : g.clone();
 }
 
-/// Needs access to the inside of Tensor.
-class Graph {
- public:
-  /// Every tensor of the graph below `root` that has a rule, each after all that it was computed from.
-  /// Depth first with an explicit stack: a graph may be deeper than the call stack.
-  static std::vector<Tensor> inputs_first(const Tensor& root) {
-    struct Visit {
-      Tensor tensor;
-      std::size_t next_input = 0;
-    };
-    std::vector<Tensor> order;
-    std::vector<Visit> path;
-    std::unordered_set<const Node*> seen;
-    const auto enter = [&](const Tensor& t) {
-      const Node* node = t.body().node.get();
-      if (!node || !seen.insert(node).second) return;
-      check(static_cast<bool>(node->backward), "backward: the graph of ", node->op,
-            " was used by an earlier backward(); run the forward pass again");
-      path.push_back({t});
-    };
-    enter(root);
-    while (!path.empty()) {
-      Visit& top = path.back();
-      const std::vector<Tensor>& inputs = top.tensor.body().node->inputs;
-      if (top.next_input < inputs.size()) {
-        enter(inputs[top.next_input++]);
-      } else {
-        order.push_back(top.tensor);
-        path.pop_back();
-      }
+namespace {
+
+/// Every Node below `root` that has a rule, each after all that it was computed from.
+/// Depth first with an explicit stack: a graph may be deeper than the call stack.
+std::vector<std::shared_ptr<Node>> inputs_first(const std::shared_ptr<Node>& root) {
+  struct Visit {
+    std::shared_ptr<Node> node;
+    std::size_t next_input = 0;
+  };
+  std::vector<std::shared_ptr<Node>> order;
+  std::vector<Visit> path;
+  std::unordered_set<const Node*> seen;
+  const auto enter = [&](const std::shared_ptr<Node>& node) {
+    if (!node->op || !seen.insert(node.get()).second) return;
+    check(static_cast<bool>(node->rule), "backward: the graph of ", node->op,
+          " was used by an earlier backward(); run the forward pass again");
+    path.push_back({node});
+  };
+  enter(root);
+  while (!path.empty()) {
+    Visit& top = path.back();
+    if (top.next_input < top.node->inputs.size()) {
+      enter(top.node->inputs[top.next_input++]);
+    } else {
+      order.push_back(std::move(top.node));
+      path.pop_back();
     }
-    return order;
   }
+  return order;
+}
 
-  /// Runs the rule of y and drops y's gradient, rule and inputs.
-  static void pull_back(const Tensor& y) {
-    Node& node = *y.body().node;
-    const Tensor dy = std::exchange(y.body().grad, Tensor());
-    const auto rule = std::exchange(node.backward, nullptr);
-    if (dy.defined()) rule(dy);
-    node.inputs.clear();
-  }
+/// Runs the rule of y and drops y's gradient, rule and inputs.
+void pull_back(Node& y) {
+  const Tensor dy = std::exchange(y.grad, Tensor());
+  const auto rule = std::exchange(y.rule, nullptr);
+  if (dy.defined()) rule(dy);
+  y.inputs.clear();
+}
 
-  /// Takes the history out of t if t and its node belong to nobody else.
-  static std::shared_ptr<Node> last_owner_of_node(Tensor& t) {
-    const bool last = t.body_ && t.body_.use_count() == 1 && t.body_->node.use_count() == 1;
-    return last ? std::move(t.body_->node) : nullptr;
-  }
-};
+}  // namespace
 
 void Tensor::backward() const {
   check(size() == 1, "backward: starts from a tensor of one element (the loss), got ", shape());
   check(requires_grad(), "backward: nothing that this tensor was computed from wants a gradient");
   const NoGrad rules_are_not_recorded;
-  std::vector<Tensor> order = Graph::inputs_first(*this);
+  std::vector<std::shared_ptr<Node>> order = inputs_first(body().node);
   accumulate_grad(full(shape(), 1));
-  for (; !order.empty(); order.pop_back()) Graph::pull_back(order.back());
+  for (; !order.empty(); order.pop_back()) pull_back(*order.back());
 }
 
-/// A graph that is dropped without backward() is a chain of handles; freeing it must not recurse once per operation.
+/// A graph that is dropped without backward() is a chain of owners; freeing it must not recurse once per operation. So
+/// the Nodes below that nobody else owns are unlinked here one by one, each before those that it was computed from.
+/// A rule may own inputs too, through tensors that it captured: it is dropped while `pending` still holds them.
 Node::~Node() {
-  std::vector<Tensor> pending = std::move(inputs);
-  backward = nullptr;
+  std::vector<std::shared_ptr<Node>> pending = std::move(inputs);
+  rule = nullptr;
   while (!pending.empty()) {
-    Tensor t = std::move(pending.back());
+    const std::shared_ptr<Node> node = std::move(pending.back());
     pending.pop_back();
-    if (const auto node = Graph::last_owner_of_node(t)) {
-      std::move(node->inputs.begin(), node->inputs.end(), std::back_inserter(pending));
-      node->inputs.clear();
-    }
+    if (node.use_count() > 1) continue;
+    std::move(node->inputs.begin(), node->inputs.end(), std::back_inserter(pending));
+    node->inputs.clear();
   }
 }
 

@@ -1,32 +1,57 @@
-// Inside of the autograd engine: what a Tensor handle points at, and a node of the graph.
+// The graph of recorded operations: record() builds it, Tensor::backward() walks it, both in autograd.cpp.
+// Include core/tensor.h, which includes this file.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <vector>
-
-#include "norma/core/storage.h"
-#include "norma/core/tensor.h"
 
 namespace norma {
 
-/// One recorded operation. `backward` is empty once backward() has used it.
-struct Node {
-  const char* op;
-  std::vector<Tensor> inputs;
-  std::function<void(const Tensor& dy)> backward;
+class Shape;
+class Tensor;
+struct Node;
 
-  Node(const char* name, std::vector<Tensor> in, std::function<void(const Tensor&)> rule)
-      : op(name), inputs(std::move(in)), backward(std::move(rule)) {}
-  ~Node();
+/// An input of an operation without its numbers: all that a rule needs to hand a gradient on. Made by Tensor::edge().
+class Edge {
+ public:
+  /// Whether the gradient is wanted; false for good if it was not when the edge was made. So what a rule captures for
+  /// this gradient alone is there whenever this is true.
+  bool requires_grad() const;
+  /// The tensor's shape. Throws Error if no gradient was wanted when the edge was made.
+  const Shape& shape() const;
+  /// As Tensor::accumulate_grad.
+  void accumulate_grad(Tensor g) const;
+
+ private:
+  friend class Tensor;
+  explicit Edge(std::shared_ptr<Node> node) : node_(std::move(node)) {}
+  std::shared_ptr<Node> node_;  // nullptr if no gradient was wanted
 };
 
-/// The numbers are owned by `storage` (shared with detach()ed handles), the history by `node`, the gradient by `grad`.
-struct Tensor::Body {
-  Shape shape;
-  std::shared_ptr<Storage> storage;
-  bool requires_grad = false;
-  std::shared_ptr<Node> node;  // the operation that computed this tensor; null for a leaf
-  Tensor grad;
+/// The one door into the graph. Every differentiable function computes y and ends with its rule,
+///   return record("scale", y, {x}, [x = x.edge(), factor](const Tensor& dy) { x.accumulate_grad(...); });
+/// `inputs` are the tensors that the rule gives gradients to; those not defined() are skipped. The capture list is the
+/// list of what is kept for the backward pass: write it out, never `[=]`. Capture x where the rule reads the numbers
+/// of x, x.edge() where it only hands a gradient on. Never capture y: the graph would hold itself for ever.
+/// Where recording is off (NoGrad) or no input wants a gradient, y comes back as it is.
+/// Throws Error if y wants a gradient already: it must be a new tensor.
+Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, std::function<void(const Tensor& dy)> rule);
+/// The same for a rule that reads the numbers of its result: it is given them.
+///   return record("exp", result, {x}, [x = x.edge()](const Tensor& dy, const Tensor& y) { x.accumulate_grad(...); });
+Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs,
+              std::function<void(const Tensor& dy, const Tensor& y)> rule);
+
+/// No graph is recorded on this thread while one of these is alive.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
 };
+
+/// Whether operations on this thread are recorded.
+bool recording();
 
 }  // namespace norma

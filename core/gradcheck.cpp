@@ -5,6 +5,7 @@
 
 #include "norma/core/ops.h"
 #include "norma/core/random.h"
+#include "norma/core/storage.h"
 
 namespace norma {
 namespace {
@@ -17,6 +18,18 @@ Tensor random_like(const Tensor& x, Random random) {
 }
 
 double dot(const Tensor& a, const Tensor& b) { return (a.rows().cast<double>() * b.rows().cast<double>()).sum(); }
+
+/// How many blocks of numbers stay alive after a call of f whose result is dropped. The smaller of two counts: a layer
+/// may put something into a cache once, and other threads allocate too.
+Index blocks_left_by(const std::function<Tensor()>& f) {
+  const auto call = [&] {
+    const Index before = Storage::live();
+    f();
+    return Storage::live() - before;
+  };
+  const Index first = call();
+  return std::min(first, call());
+}
 
 }  // namespace
 
@@ -52,6 +65,10 @@ double gradcheck(const std::function<Tensor()>& f, const std::vector<Tensor>& in
     }
   }
   for (const Tensor& x : inputs) x.zero_grad();
+  const Index left = blocks_left_by(f);
+  check(left <= 0, "gradcheck: each call of f leaves ", left,
+        " blocks of numbers in memory after its result is dropped; ",
+        "does a rule capture its own result y? record() hands y to a rule (dy, y)");
   return worst;
 }
 

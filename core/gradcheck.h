@@ -5,6 +5,11 @@
 // must equal <dL/dx, u>                           (one backward pass)
 // If one entry of the gradient is wrong the two differ, except by chance: one direction checks all entries at once.
 // Plain sum(f()) would not do as L: for batch norm it is constant, its gradient 0, and any error goes unseen.
+//
+// Does a graph that is dropped without backward() give its memory back? A rule that captures its own result y makes the
+// graph own itself, and nothing frees it. So f is called again, and the blocks of numbers alive before and after are
+// counted.
+//
 // After Griewank & Walther 2008, "Evaluating Derivatives", and the check_vjp of HIPS/autograd.
 #pragma once
 
@@ -27,7 +32,8 @@ struct GradcheckOptions {
 /// f must compute the same function each time it is called. Returns the worst error over inputs and directions,
 ///   |slope - <dL/dx, u>| / (|dL/dx| + 1e-3),        u of length about sqrt(size), |.| the Euclidean norm.
 /// In the double build (norma::norma_double) a right gradient stays below 1e-6. Gradients of `inputs` are cleared.
-/// Throws Error for an input without requires_grad, one that f did not use, and values that are not finite.
+/// Throws Error for an input without requires_grad, one that f did not use, values that are not finite, and where each
+/// call of f leaves more numbers in memory after its result is dropped. A cache that f fills once is no error.
 double gradcheck(const std::function<Tensor()>& f, const std::vector<Tensor>& inputs, GradcheckOptions options = {});
 
 }  // namespace norma

@@ -18,7 +18,7 @@ void check_same_shape(const char* op, const Tensor& a, const Tensor& b) {
 Tensor add(const Tensor& a, const Tensor& b) {
   check_same_shape("add", a, b);
   const Tensor y = elementwise([](Real p, Real q) { return p + q; }, a, b);
-  return record("add", y, {a, b}, [a, b](const Tensor& dy) {
+  return record("add", y, {a, b}, [a = a.edge(), b = b.edge()](const Tensor& dy) {
     a.accumulate_grad(dy);
     b.accumulate_grad(dy);
   });
@@ -27,16 +27,19 @@ Tensor add(const Tensor& a, const Tensor& b) {
 Tensor mul(const Tensor& a, const Tensor& b) {
   check_same_shape("mul", a, b);
   const auto product = [](Real p, Real q) { return p * q; };
-  return record("mul", elementwise(product, a, b), {a, b}, [a, b, product](const Tensor& dy) {
-    if (a.requires_grad()) a.accumulate_grad(elementwise(product, dy, b));
-    if (b.requires_grad()) b.accumulate_grad(elementwise(product, dy, a));
+  // The gradient of one factor reads the other, which is kept only if that gradient is wanted.
+  const Edge to_a = a.edge(), to_b = b.edge();
+  const Tensor kept_a = to_b.requires_grad() ? a : Tensor(), kept_b = to_a.requires_grad() ? b : Tensor();
+  return record("mul", elementwise(product, a, b), {a, b}, [to_a, to_b, kept_a, kept_b, product](const Tensor& dy) {
+    if (to_a.requires_grad()) to_a.accumulate_grad(elementwise(product, dy, kept_b));
+    if (to_b.requires_grad()) to_b.accumulate_grad(elementwise(product, dy, kept_a));
   });
 }
 
 Tensor scale(const Tensor& x, Real factor) {
   const auto scaled = [factor](Real value) { return factor * value; };
   return record("scale", elementwise(scaled, x), {x},
-                [x, scaled](const Tensor& dy) { x.accumulate_grad(elementwise(scaled, dy)); });
+                [x = x.edge(), scaled](const Tensor& dy) { x.accumulate_grad(elementwise(scaled, dy)); });
 }
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
@@ -44,16 +47,18 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
         " and ", b.shape());
   Tensor y = Tensor::empty({a.dim(0), b.dim(1)});
   multiply_into(y.rows(), a.rows().matrix(), b.rows().matrix());
-  return record("matmul", y, {a, b}, [a, b](const Tensor& dy) {
-    if (a.requires_grad()) {
-      Tensor da = Tensor::empty(a.shape());
-      multiply_into(da.rows(), dy.rows().matrix(), b.rows().matrix().transpose());
-      a.accumulate_grad(std::move(da));
+  const Edge to_a = a.edge(), to_b = b.edge();  // as in mul
+  const Tensor kept_a = to_b.requires_grad() ? a : Tensor(), kept_b = to_a.requires_grad() ? b : Tensor();
+  return record("matmul", y, {a, b}, [to_a, to_b, kept_a, kept_b](const Tensor& dy) {
+    if (to_a.requires_grad()) {
+      Tensor da = Tensor::empty(to_a.shape());
+      multiply_into(da.rows(), dy.rows().matrix(), kept_b.rows().matrix().transpose());
+      to_a.accumulate_grad(std::move(da));
     }
-    if (b.requires_grad()) {
-      Tensor db = Tensor::empty(b.shape());
-      multiply_into(db.rows(), a.rows().matrix().transpose(), dy.rows().matrix());
-      b.accumulate_grad(std::move(db));
+    if (to_b.requires_grad()) {
+      Tensor db = Tensor::empty(to_b.shape());
+      multiply_into(db.rows(), kept_a.rows().matrix().transpose(), dy.rows().matrix());
+      to_b.accumulate_grad(std::move(db));
     }
   });
 }
@@ -64,11 +69,12 @@ Tensor sum(const Tensor& x) {
     return in.middleRows(first, n).cast<double>().colwise().sum().cast<Real>();
   });
   const Tensor y = Tensor::full({}, static_cast<Real>(columns.sum()));
-  return record("sum", y, {x}, [x](const Tensor& dy) { x.accumulate_grad(Tensor::full(x.shape(), dy.item())); });
+  return record("sum", y, {x},
+                [x = x.edge()](const Tensor& dy) { x.accumulate_grad(Tensor::full(x.shape(), dy.item())); });
 }
 
-void accumulate_bias_grad(const Tensor& bias, const Tensor& dy) {
-  if (!bias.defined() || !bias.requires_grad()) return;
+void accumulate_bias_grad(const Edge& bias, const Tensor& dy) {
+  if (!bias.requires_grad()) return;
   const ConstArrayView slope = dy.pixels();
   Tensor dbias = Tensor::empty(bias.shape());
   dbias.pixels().row(0) = column_sum(slope.rows(), slope.cols(), [&](Index first, Index n) -> Row {

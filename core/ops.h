@@ -35,7 +35,8 @@ Tensor elementwise(const F& f, const Tensor& x, const Others&... others) {
 }
 
 /// Gives a bias that was added to every row of y.pixels() its gradient: the column sums of dy. Does nothing without a bias.
-void accumulate_bias_grad(const Tensor& bias, const Tensor& dy);
+void accumulate_bias_grad(const Edge& bias, const Tensor& dy);
+inline void accumulate_bias_grad(const Tensor& bias, const Tensor& dy) { accumulate_bias_grad(bias.edge(), dy); }
 
 /// out = a * b for matrices, computed as a product of exactly `fixed_rows` rows, a multiple of 4 and at least out.rows();
 /// rows that are missing are filled up with zeros.

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -14,8 +15,9 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector register
 constexpr std::size_t kHugePage = 2 << 20;
-// Bytes from which on a block is recycled. Those below stay with malloc, which gives the end of its heap back to the system
-// whenever 128 KB there are free: with a few gradients of weights at that end, in every step.
+// Blocks of this many bytes and more are recycled. Smaller ones come from malloc, which returns the end of its heap to
+// the system whenever 128 KB are free there; with the gradients of a few small weights at that end it would do so in
+// every step. Times of other sizes: tests/bench/found_numbers.py BUILD big_block.
 constexpr std::size_t kBigBlock = 16 << 10;
 
 std::size_t rounded(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
@@ -38,8 +40,8 @@ void release_big(void* block, std::size_t bytes) {
   ::operator delete (block, std::align_val_t{kHugePage});
 }
 
-/// Hands out big blocks and keeps those that come back. It holds at most twice the bytes that were ever in use at one time,
-/// used and free together: enough for the next step to find everything, however sizes varied before.
+/// Hands out big blocks and keeps those that come back. It holds at most twice the bytes that were ever in use at one
+/// time, used and free together: enough for the next step to find everything, however sizes varied before.
 class Pool {
  public:
   /// A block of at least `bytes`; `bytes` becomes its size. Up to twice the size is accepted, so that the short last
@@ -108,15 +110,21 @@ Pool& pool() {
   return *instance;
 }
 
+std::atomic<Index> live_count = 0;
+
 }  // namespace
+
+Index Storage::live() { return live_count; }
 
 Storage::Storage(Index size) {
   check(size <= static_cast<Index>(PTRDIFF_MAX / sizeof(Real) / 2), "Storage: ", size, " elements do not fit memory");
   bytes_ = rounded(static_cast<std::size_t>(size) * sizeof(Real));
   data_ = static_cast<Real*>(bytes_ >= kBigBlock ? pool().take(bytes_) : allocate(bytes_));
+  ++live_count;
 }
 
 Storage::~Storage() {
+  --live_count;
   if (bytes_ >= kBigBlock) {
     pool().give(bytes_, data_);
   } else {

@@ -1,4 +1,4 @@
-// Storage: the block of memory behind a tensor. Big blocks are recycled.
+// Storage: the block of memory that holds the numbers of a tensor. Big blocks are recycled.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +20,9 @@ class Storage {
   Storage& operator=(const Storage&) = delete;
 
   Real* data() const { return data_; }
+
+  /// How many of these are alive, on all threads: gradcheck() finds graphs that are never freed with it.
+  static Index live();
 
  private:
   std::size_t bytes_ = 0;

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
-#include "norma/core/autograd.h"
+#include "norma/core/check.h"
 #include "norma/core/ops.h"
+#include "norma/core/storage.h"
 
 namespace norma {
 namespace {
@@ -63,7 +64,7 @@ Tensor::Body& Tensor::body() const {
 
 Tensor Tensor::empty(Shape shape) {
   Tensor t;
-  t.body_ = std::make_shared<Body>(Body{shape, std::make_shared<Storage>(shape.size()), false, nullptr, {}});
+  t.body_ = std::make_shared<Body>(Body{shape, std::make_shared<Storage>(shape.size()), nullptr});
   return t;
 }
 
@@ -130,7 +131,7 @@ ConstArrayView Tensor::rows() const {
 
 Tensor Tensor::detach() const {
   Tensor t;
-  t.body_ = std::make_shared<Body>(Body{shape(), body().storage, false, nullptr, {}});
+  t.body_ = std::make_shared<Body>(Body{shape(), body().storage, nullptr});
   return t;
 }
 

@@ -8,18 +8,29 @@
 //   A convolution weight (Cout,Cin,k,k) lies Cout,k,k,Cin: rows() of it is the filter matrix.
 //   The order is never visible from outside: numbers enter and leave in logical order (from_values, to_values, at).
 //   The index formula stands once, in offset() in tensor.cpp.
+//
+// Note [Who owns what]
+//   A Tensor is a shared pointer to a Body, and a Body points to two things of independent lifetime:
+//     Storage   the numbers. They are freed with the last Body that points to them: the last handle is gone, no rule of
+//               the graph has captured one, and no detach()ed tensor, which has a Body of its own, shares them.
+//     Node      what the graph knows of this tensor, without its numbers: its shape, its gradient, and the operation
+//               that computed it, with the Nodes of that operation's inputs and its rule. Made by requires_grad(true)
+//               and by record(); a tensor that wants no gradient has none. Defined in autograd.cpp.
+//   So a graph keeps the shapes of all tensors on the way, but only those numbers that a rule has captured.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "norma/core/autograd.h"
 #include "norma/core/shape.h"
 
 namespace norma {
+
+class Storage;
 
 /// A handle: copies name the same numbers, as in PyTorch. A default-constructed Tensor names nothing
 /// (`defined()` is false): an absent bias, a gradient not computed.
@@ -61,6 +72,8 @@ class Tensor {
   ArrayView rows();
   ConstArrayView rows() const;
 
+  // Gradients, defined in autograd.cpp.
+
   /// Asks for a gradient. Only for tensors that no recorded operation computed (parameters and inputs).
   Tensor& requires_grad(bool on);
   bool requires_grad() const;
@@ -69,7 +82,11 @@ class Tensor {
   const Tensor& grad() const;
   void zero_grad() const;
   /// Adds g to grad(); does nothing if no gradient is wanted. Adopts g's memory when nobody else holds it.
+  /// Throws Error if g has another shape.
   void accumulate_grad(Tensor g) const;
+  /// This tensor without its numbers, for a rule that only hands a gradient on to it. Empty if the tensor is not
+  /// defined() or wants no gradient.
+  Edge edge() const;
   /// Computes grad() of every leaf this scalar depends on, and frees the graph on the way.
   void backward() const;
   /// The same numbers without history.
@@ -78,33 +95,18 @@ class Tensor {
   Tensor clone() const;
 
  private:
-  friend class Graph;
+  friend class Edge;
   friend Tensor record(const char*, Tensor, std::vector<Tensor>, std::function<void(const Tensor&)>);
-  struct Body;
+  struct Body {
+    Shape shape;
+    std::shared_ptr<Storage> storage;
+    std::shared_ptr<Node> node;
+  };
   std::shared_ptr<Body> body_;
 
   Body& body() const;
 };
 
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
-
-/// The one door into the graph. Every differentiable function computes y and ends with
-///   return record("relu", y, {x}, [x](const Tensor& dy) { x.accumulate_grad(...); });
-/// The capture list is the list of what is kept for the backward pass: write it out, never `[=]`, and never capture y
-/// itself (the graph would hold itself for ever; capture y.detach()). Inputs that are not defined() are skipped.
-/// Where recording is off (NoGrad) or no input wants a gradient, y comes back as it is.
-Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, std::function<void(const Tensor& dy)> backward);
-
-/// No graph is recorded on this thread while one of these is alive.
-class NoGrad {
- public:
-  NoGrad();
-  ~NoGrad();
-  NoGrad(const NoGrad&) = delete;
-  NoGrad& operator=(const NoGrad&) = delete;
-};
-
-/// Whether operations on this thread are recorded.
-bool recording();
 
 }  // namespace norma

@@ -28,13 +28,6 @@
 #include <cmath>
 
 #include "norma/core/parallel.h"
-#if __has_include("norma/layers/fast/batch_norm_relu.h")
-#include "norma/layers/fast/batch_norm_relu.h"
-#else  // layers/fast/ has been deleted: this file does everything, and relu.cpp the ReLU
-namespace norma::fast {
-static const BatchNormKernels* batch_norm_relu_kernels() { return nullptr; }
-}  // namespace norma::fast
-#endif
 
 namespace norma {
 namespace {
@@ -47,14 +40,6 @@ void check_arguments(const Tensor& x, const ChannelStats& stats, const Tensor& g
   for (const auto& [name, p] : {std::pair("gamma", gamma), std::pair("beta", beta)})
     check(!p.defined() || p.shape() == Shape{x.dim(1)}, "batch_norm: x ", x.shape(), " needs ", name, " (", x.dim(1),
           "), got ", p.defined() ? p.shape() : Shape{});
-}
-
-ChannelConstants channels_of(const ChannelStats& stats, const Tensor& gamma, const Tensor& beta, double eps) {
-  const auto row_or = [&stats](const Tensor& parameter, double otherwise) -> DoubleRow {
-    if (!parameter.defined()) return DoubleRow::Constant(stats.mean.size(), otherwise);
-    return parameter.pixels().row(0).cast<double>();
-  };
-  return {stats.mean, inverse_std(stats.variance, eps), row_or(gamma, 1), row_or(beta, 0)};
 }
 
 Tensor normalise(const Tensor& x, const ChannelConstants& k) {
@@ -106,28 +91,15 @@ Tensor input_gradient(const Tensor& dy_tensor, const Tensor& x_tensor, const Cha
   return dx_tensor;
 }
 
-/// With a ReLU behind the layer, those of fast/batch_norm_relu.cpp run instead, to the same bits.
-constexpr BatchNormKernels kDefinition{normalise, parameter_gradients, input_gradient};
-
-Tensor as_tensor(const DoubleRow& row) {
-  Tensor t = Tensor::empty({row.size()});
-  t.pixels().row(0) = row.cast<Real>();
-  return t;
-}
-
-Tensor batch_norm(const BatchNormKernels& kernels, const Tensor& x, const ChannelStats& stats, const Tensor& gamma,
-                  const Tensor& beta, double eps, bool stats_depend_on_x) {
+Tensor batch_norm(const Tensor& x, const ChannelStats& stats, const Tensor& gamma, const Tensor& beta, double eps,
+                  bool stats_depend_on_x) {
   check_arguments(x, stats, gamma, beta, eps);
-  const ChannelConstants k = channels_of(stats, gamma, beta, eps);
-  return record("batch_norm", kernels.normalise(x, k), {x, gamma, beta},
-                [kernels, x, k, gamma, beta, stats_depend_on_x](const Tensor& dy) {
-                  const auto wanted = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
-                  ParameterGradients sums{DoubleRow::Zero(x.dim(1)), DoubleRow::Zero(x.dim(1))};
-                  if (stats_depend_on_x || wanted(gamma) || wanted(beta)) sums = kernels.parameter_gradients(dy, x, k);
-                  const double of_batch = stats_depend_on_x ? 1 / static_cast<double>(x.pixels().rows()) : 0;
-                  if (x.requires_grad()) x.accumulate_grad(kernels.input_gradient(dy, x, k, sums, of_batch));
-                  if (gamma.defined()) gamma.accumulate_grad(as_tensor(sums.dgamma));
-                  if (beta.defined()) beta.accumulate_grad(as_tensor(sums.dbeta));
+  const ChannelConstants k(stats, gamma, beta, eps);
+  return record("batch_norm", normalise(x, k), {x, gamma, beta},
+                [x, k, gamma, beta, stats_depend_on_x](const Tensor& dy) {
+                  accumulate_batch_norm(
+                      x, gamma, beta, stats_depend_on_x, [&] { return parameter_gradients(dy, x, k); },
+                      [&](const auto& sums, double of_batch) { return input_gradient(dy, x, k, sums, of_batch); });
                 });
 }
 
@@ -135,12 +107,12 @@ Tensor batch_norm(const BatchNormKernels& kernels, const Tensor& x, const Channe
 
 Tensor batch_norm_train(const Tensor& x, const ChannelStats& of_x, const Tensor& gamma, const Tensor& beta,
                         double eps) {
-  return batch_norm(kDefinition, x, of_x, gamma, beta, eps, true);
+  return batch_norm(x, of_x, gamma, beta, eps, true);
 }
 
 Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor& gamma, const Tensor& beta,
                        double eps) {
-  return batch_norm(kDefinition, x, fixed, gamma, beta, eps, false);
+  return batch_norm(x, fixed, gamma, beta, eps, false);
 }
 
 BatchNorm::BatchNorm(const char* name, int rank, Index num_features, BatchNormOptions options)
@@ -159,18 +131,23 @@ BatchNorm::BatchNorm(const char* name, int rank, Index num_features, BatchNormOp
   }
 }
 
-bool BatchNorm::can_take_relu() const { return fast::batch_norm_relu_kernels() != nullptr; }
+Tensor BatchNorm::forward(const Tensor& x) {
+  return forward_by(
+      [](const Tensor& in, const ChannelStats& stats, const Tensor& gamma, const Tensor& beta, double eps,
+         bool of_batch) {
+        return of_batch ? batch_norm_train(in, stats, gamma, beta, eps) : batch_norm_eval(in, stats, gamma, beta, eps);
+      },
+      x);
+}
 
-Tensor BatchNorm::forward_with(const Tensor& x, bool relu_follows) {
+Tensor BatchNorm::forward_by(Normalise normalise, const Tensor& x) {
   check(x.rank() == rank_ && x.dim(1) == num_features_, "batch_norm: needs x (N,", num_features_,
         rank_ == 4 ? ",H,W)" : ")", ", got ", x.shape());
   if (x.size() == 0) {  // nothing to normalise and nothing to learn: any statistics do
     const DoubleRow zero = DoubleRow::Zero(num_features_);
     return batch_norm_eval(x, {zero, zero}, weight_, bias_, options_.eps);
   }
-  const BatchNormKernels& kernels = relu_follows ? *fast::batch_norm_relu_kernels() : kDefinition;
-  if (report_into_) report_into_->merge(channel_moments(x));
-  if (!uses_batch()) return batch_norm(kernels, x, running_stats(), weight_, bias_, options_.eps, false);
+  if (!uses_batch()) return normalise(x, running_stats(), weight_, bias_, options_.eps, false);
 
   const Index m = x.pixels().rows();
   check(m > 1, "batch_norm: the statistics of a batch need more than 1 value per channel, got x ", x.shape(),
@@ -179,7 +156,7 @@ Tensor BatchNorm::forward_with(const Tensor& x, bool relu_follows) {
   const bool finite = batch.mean.isFinite().all() && batch.variance.isFinite().all();
   if (options_.track_running_stats && options_.non_finite == NonFinite::error && !finite)
     throw NonFiniteError(join("batch_norm: x ", x.shape(), " holds NaN or infinity; the running statistics were kept"));
-  Tensor y = batch_norm(kernels, x, batch, weight_, bias_, options_.eps, true);
+  Tensor y = normalise(x, batch, weight_, bias_, options_.eps, true);
   if (options_.track_running_stats && finite) update_running_stats(batch, static_cast<double>(m));
   return y;
 }
@@ -200,8 +177,14 @@ void BatchNorm::set_running_stats(const Moments& seen, Index batches) {
     throw NonFiniteError(join(name_, ": NaN or infinity would enter the running statistics; they were kept"));
   reset_running_stats();
   num_batches_tracked_.pixels() = static_cast<Real>(batches);
+  set_at_ = num_batches_tracked_.item();
   update_average(running_mean_, seen.mean, 1);
   update_average(running_var_, seen.squares / (seen.count - 1), 1);
+}
+
+std::optional<double> BatchNorm::batches_averaged() const {
+  if (!options_.track_running_stats || (set_at_ && num_batches_tracked_.item() >= *set_at_)) return std::nullopt;
+  return num_batches_tracked_.item();
 }
 
 ChannelStats BatchNorm::running_stats() const {
@@ -221,41 +204,12 @@ void BatchNorm::freeze(bool on) {
   bias_.requires_grad(!on && bias_was_trained_).zero_grad();
 }
 
-/// What is left of the 0 and 1 that the running statistics began with.
-double BatchNorm::weight_of_start() const {
-  const double batches = num_batches_tracked_.item();
-  if (batches >= trusted_from_) return 0;
-  if (batches == 0)  // an old state has no counter: look
-    return (std::as_const(running_mean_).rows() == 0).all() && (std::as_const(running_var_).rows() == 1).all() ? 1 : 0;
-  return std::pow(1 - options_.momentum.value_or(1), batches);
-}
-
-std::vector<Finding> BatchNorm::own_lint() const {
-  if (!options_.track_running_stats) return {};
-  std::vector<Finding> findings;
-  const double start = weight_of_start(), momentum = options_.momentum.value_or(0);
-  if (!uses_batch() && start > 0.01)
-    findings.push_back({"few-batches", join("running statistics that saw ", num_batches_tracked_.item(),
-                                            " batches still hold ", std::lround(100 * start),
-                                            "% of their start, mean 0 and variance 1; train longer or recalibrate()")});
-  if (uses_batch() && !recording())
-    findings.push_back({"train-no-grad",
-                        "train() while no gradients are recorded: the images of a batch influence one another and the "
-                        "running statistics move; call eval() to use the network"});
-  if (uses_batch() && momentum >= 0.5)
-    findings.push_back({"momentum", join("momentum ", momentum,
-                                         " is the weight of the new batch; if you know it as that "
-                                         "of the old ones, as in Keras, pass ",
-                                         1 - momentum)});
-  return findings;
-}
-
 void BatchNorm::reset_running_stats() {
   if (!options_.track_running_stats) return;
   running_mean_.pixels().setZero();
   running_var_.pixels().setOnes();
   num_batches_tracked_.pixels().setZero();
-  trusted_from_ = std::numeric_limits<double>::infinity();
+  set_at_ = std::nullopt;
 }
 
 void BatchNorm::reset_parameters(Random) {

@@ -1,7 +1,6 @@
 // BatchNorm2d and BatchNorm1d: batch normalisation. The derivation is in batch_norm.cpp.
 #pragma once
 
-#include <limits>
 #include <optional>
 
 #include "norma/layers/channel_stats.h"
@@ -16,23 +15,6 @@ Tensor batch_norm_train(const Tensor& x, const ChannelStats& of_x, const Tensor&
 
 /// The same with given statistics, which are constants for the gradient (running averages, when evaluating).
 Tensor batch_norm_eval(const Tensor& x, const ChannelStats& fixed, const Tensor& gamma, const Tensor& beta, double eps);
-
-/// What is known of the channels of x: x_hat = (x - mean) * inv_std, y = gamma * x_hat + beta.
-struct ChannelConstants {
-  DoubleRow mean, inv_std, gamma, beta;
-};
-/// dbeta and dgamma.
-struct ParameterGradients {
-  DoubleRow dbeta, dgamma;
-};
-/// The passes over memory that make up batch norm. layers/fast/ has another set, which does a ReLU behind it too.
-struct BatchNormKernels {
-  Tensor (*normalise)(const Tensor& x, const ChannelConstants& k);
-  ParameterGradients (*parameter_gradients)(const Tensor& dy, const Tensor& x, const ChannelConstants& k);
-  /// of_batch: 1/m, or 0 where the statistics do not depend on x.
-  Tensor (*input_gradient)(const Tensor& dy, const Tensor& x, const ChannelConstants& k, const ParameterGradients& sums,
-                           double of_batch);
-};
 
 /// What to do with a batch that holds NaN or infinity and so would spoil the running statistics for ever.
 enum class NonFinite {
@@ -64,9 +46,13 @@ struct BatchNormOptions {
 /// A convolution before it needs no bias: the mean takes it away again, and its gradient is 0.
 class BatchNorm : public Module {
  public:
-  Tensor forward(const Tensor& x) override { return forward_with(x, false); }
-  bool can_take_relu() const override;
-  Tensor forward_then_relu(const Tensor& x) override { return forward_with(x, true); }
+  /// A way to normalise: batch_norm_train() or batch_norm_eval(), as the flag says, or more in the same passes over memory.
+  using Normalise = Tensor(const Tensor& x, const ChannelStats& stats, const Tensor& gamma, const Tensor& beta,
+                           double eps, bool stats_depend_on_x);
+
+  Tensor forward(const Tensor& x) override;
+  /// forward() with another way to normalise.
+  Tensor forward_by(Normalise normalise, const Tensor& x);
   void reset_parameters(Random) override;
   std::string describe() const override;
 
@@ -77,26 +63,23 @@ class BatchNorm : public Module {
   /// running statistics.
   void freeze(bool on = true);
   bool frozen() const { return frozen_; }
+  /// Whether forward() would normalise with the statistics of its batch now.
+  bool uses_batch() const { return !frozen_ && (training() || !options_.track_running_stats); }
   /// Running mean and variance. Throws Error for a layer without.
   ChannelStats running_stats() const;
-  /// Takes the mean and unbiased variance of everything in `seen`, which came in `batches` batches: recalibrate().
+  /// Takes the mean and unbiased variance of everything in `seen`, which came in `batches` batches. Throws Error for a layer without
+  /// running statistics, for other channels and for a single value, NonFiniteError for NaN and infinity; then nothing has changed.
   void set_running_stats(const Moments& seen, Index batches);
-  /// Tells lint() that nothing of their start is left in the running statistics, however few batches they saw.
-  void trust_running_stats() { trusted_from_ = num_batches_tracked_.item(); }
-  /// From now on forward() adds the moments of its x to *into, which must outlive that; null ends it.
-  void report_moments(Moments* into) { report_into_ = into; }
+  /// How many batches the running averages took since they began with 0 and 1; none where set_running_stats() has set them.
+  std::optional<double> batches_averaged() const;
   const BatchNormOptions& options() const { return options_; }
 
  protected:
   /// `rank` of the x that is accepted: 4 for (N,C,H,W), 2 for (N,C).
   BatchNorm(const char* name, int rank, Index num_features, BatchNormOptions options);
-  std::vector<Finding> own_lint() const override;
 
  private:
-  Tensor forward_with(const Tensor& x, bool relu_follows);
-  bool uses_batch() const { return !frozen_ && (training() || !options_.track_running_stats); }
   void update_running_stats(const ChannelStats& batch, double m);
-  double weight_of_start() const;
 
   const char* name_;
   int rank_;
@@ -105,8 +88,7 @@ class BatchNorm : public Module {
   Tensor weight_, bias_;  // gamma, beta
   Tensor running_mean_, running_var_, num_batches_tracked_;
   bool frozen_ = false, weight_was_trained_ = false, bias_was_trained_ = false;  // before freeze()
-  double trusted_from_ = std::numeric_limits<double>::infinity();                // value of the counter
-  Moments* report_into_ = nullptr;
+  std::optional<Real> set_at_;                                                   // the counter of set_running_stats()
 };
 
 /// Batch normalisation of images: x (N,C,H,W).

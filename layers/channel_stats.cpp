@@ -20,6 +20,15 @@ void reset_affine(Tensor weight, Tensor bias) {
   if (bias.defined()) bias.pixels().setZero();
 }
 
+ChannelConstants::ChannelConstants(const ChannelStats& stats, const Tensor& weight, const Tensor& bias, double eps)
+    : mean(stats.mean),
+      inv_std(inverse_std(stats.variance, eps)),
+      gamma(DoubleRow::Ones(stats.mean.size())),
+      beta(DoubleRow::Zero(stats.mean.size())) {
+  if (weight.defined()) gamma = weight.pixels().row(0).cast<double>();
+  if (bias.defined()) beta = bias.pixels().row(0).cast<double>();
+}
+
 void Moments::merge(const Moments& more) {
   if (more.count == 0) return;
   if (count == 0) {

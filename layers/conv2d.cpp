@@ -19,13 +19,7 @@
 
 #include "norma/core/ops.h"
 #include "norma/layers/init.h"
-#if __has_include("norma/layers/fast/conv2d_kernels.h")
-#include "norma/layers/fast/conv2d_kernels.h"
-#else  // layers/fast/ has been deleted: this file does everything
-namespace norma::fast {
-static const Conv2dKernels* conv2d_kernels(const Shape&, Index, Index) { return nullptr; }
-}  // namespace norma::fast
-#endif
+#include "norma/layers/kernels.h"
 
 namespace norma {
 namespace {
@@ -180,7 +174,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Index s
               ConvMethod method) {
   const Geometry g = geometry(x, weight, bias, stride, padding);
   const bool may_be_fast = method == ConvMethod::automatic && x.size() > 0;
-  const Conv2dKernels* fast = may_be_fast ? fast::conv2d_kernels(weight.shape(), stride, padding) : nullptr;
+  const fast::Conv2dKernels* fast = may_be_fast ? fast::conv2d_kernels(weight.shape(), stride, padding) : nullptr;
   Tensor y = Tensor::empty({g.n, g.o, g.out_h, g.out_w});
   if (fast)
     fast->forward(x, weight, stride, padding, y);

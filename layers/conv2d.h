@@ -23,14 +23,6 @@ struct Conv2dOptions {
   ConvMethod method = ConvMethod::automatic;
 };
 
-/// Another way to compute a convolution and its gradients, without bias, checks or record; every result is written in
-/// full.
-struct Conv2dKernels {
-  void (*forward)(const Tensor& x, const Tensor& weight, Index stride, Index padding, Tensor& y);
-  void (*input_gradient)(const Tensor& dy, const Tensor& weight, Index stride, Index padding, Tensor& dx);
-  void (*weight_gradient)(const Tensor& x, const Tensor& dy, Index stride, Index padding, Tensor& dweight);
-};
-
 /// Parameters "weight" (Cout,Cin,k,k) and "bias" (Cout), drawn as PyTorch does: uniform in +-1/sqrt(Cin k k).
 class Conv2d : public Module {
  public:

@@ -17,11 +17,11 @@ Tensor flatten(const Tensor& x) {
     ArrayView(out.row(n).data(), channels, pixels) = ConstArrayView(in.row(n).data(), pixels, channels).transpose();
   });
 
-  return record("flatten", y, {x}, [x, pixels, channels](const Tensor& dy) {
+  return record("flatten", y, {x}, [x = x.edge(), pixels, channels](const Tensor& dy) {
     Tensor dx = Tensor::empty(x.shape());
     ArrayView back = dx.rows();
     const ConstArrayView slope = dy.rows();
-    parallel_blocks(x.dim(0), 1, [&](Index n, Index, Index) {
+    parallel_blocks(dy.dim(0), 1, [&](Index n, Index, Index) {
       ArrayView(back.row(n).data(), pixels, channels) =
           ConstArrayView(slope.row(n).data(), channels, pixels).transpose();
     });

@@ -107,9 +107,9 @@ DoubleRow parameter_gradients(const ConstArrayView& dy, const ConstArrayView& x,
   });
 }
 
-/// Gives a parameter, if there is one, the gradient that stands in `row` in the order of storage.
-void pass_on(const Tensor& parameter, const DoubleRow& row) {
-  if (!parameter.defined()) return;
+/// Gives a parameter that wants one the gradient that stands in `row` in the order of storage.
+void pass_on(const Edge& parameter, const DoubleRow& row) {
+  if (!parameter.requires_grad()) return;
   Tensor gradient = Tensor::empty(parameter.shape());
   ArrayView numbers = gradient.pixels();
   numbers = Eigen::Map<const Table>(row.data(), numbers.rows(), numbers.cols()).cast<Real>();
@@ -149,10 +149,10 @@ Tensor normalise_images(const char* op, const Tensor& x, const ImageStats& stats
                         const Tensor& beta, const Shape& parameters, double eps) {
   check_arguments(op, x, gamma, beta, parameters, eps);
   const Known k(x, stats, gamma, beta, eps);
-  return record(op, output(x, k), {x, gamma, beta}, [x, gamma, beta, k](const Tensor& dy) {
+  // gamma and beta are in k, in double.
+  return record(op, output(x, k), {x, gamma, beta}, [x, gamma = gamma.edge(), beta = beta.edge(), k](const Tensor& dy) {
     if (x.requires_grad()) x.accumulate_grad(input_gradient(dy, x, k));
-    const auto wanted = [](const Tensor& p) { return p.defined() && p.requires_grad(); };
-    if (!wanted(gamma) && !wanted(beta)) return;
+    if (!gamma.requires_grad() && !beta.requires_grad()) return;
     const Index period = std::max({k.gamma.rows(), k.beta.rows(), Index{1}});
     const DoubleRow sums = parameter_gradients(dy.pixels(), x.pixels(), k, period);
     pass_on(beta, sums.head(sums.size() / 2));

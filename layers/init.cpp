@@ -11,11 +11,6 @@ void fill(Tensor& t, const Draw& draw) {
   for (Index i = 0; i < values.size(); ++i) values.data()[i] = static_cast<Real>(draw());
 }
 
-void initialize_tree(Module& module, std::uint64_t seed, std::uint64_t& next_stream) {
-  module.reset_parameters(Random({seed, next_stream++}));
-  for (const auto& [name, child] : module.children()) initialize_tree(*child, seed, next_stream);
-}
-
 }  // namespace
 
 Index fan_in(const Tensor& weight) {
@@ -40,7 +35,7 @@ Random default_stream(const Shape& weight) { return Random({static_cast<std::uin
 
 void initialize(Module& model, std::uint64_t seed) {
   std::uint64_t next_stream = 0;
-  initialize_tree(model, seed, next_stream);
+  for (const auto& [name, module] : model.named_modules()) module->reset_parameters(Random({seed, next_stream++}));
 }
 
 }  // namespace norma

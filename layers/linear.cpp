@@ -15,16 +15,19 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   multiply_into(y.rows(), x.rows().matrix(), weight.rows().matrix().transpose());
   if (bias.defined()) y.rows().rowwise() += bias.pixels().row(0);
 
-  return record("linear", y, {x, weight, bias}, [x, weight, bias](const Tensor& dy) {
-    if (x.requires_grad()) {
-      Tensor dx = Tensor::empty(x.shape());
-      multiply_into(dx.rows(), dy.rows().matrix(), weight.rows().matrix());
-      x.accumulate_grad(std::move(dx));
+  // dX reads W and dW reads X: each is kept only if that gradient is wanted.
+  const Edge to_x = x.edge(), to_w = weight.edge();
+  const Tensor kept_x = to_w.requires_grad() ? x : Tensor(), kept_w = to_x.requires_grad() ? weight : Tensor();
+  return record("linear", y, {x, weight, bias}, [to_x, to_w, kept_x, kept_w, bias = bias.edge()](const Tensor& dy) {
+    if (to_x.requires_grad()) {
+      Tensor dx = Tensor::empty(to_x.shape());
+      multiply_into(dx.rows(), dy.rows().matrix(), kept_w.rows().matrix());
+      to_x.accumulate_grad(std::move(dx));
     }
-    if (weight.requires_grad()) {
-      Tensor dweight = Tensor::empty(weight.shape());
-      multiply_into(dweight.rows(), dy.rows().matrix().transpose(), x.rows().matrix());
-      weight.accumulate_grad(std::move(dweight));
+    if (to_w.requires_grad()) {
+      Tensor dweight = Tensor::empty(to_w.shape());
+      multiply_into(dweight.rows(), dy.rows().matrix().transpose(), kept_x.rows().matrix());
+      to_w.accumulate_grad(std::move(dweight));
     }
     accumulate_bias_grad(bias, dy);
   });

@@ -50,9 +50,9 @@ Tensor cross_entropy(const Tensor& logits, std::span<const int> labels, double l
   }
   const Tensor loss = Tensor::full({}, static_cast<Real>(total / static_cast<double>(z.rows())));
 
-  return record("cross_entropy", loss, {logits}, [logits, p_minus_t](const Tensor& dloss) {
-    Tensor dz = Tensor::empty(logits.shape());
-    dz.rows() = p_minus_t.rows() * (dloss.item() / static_cast<Real>(logits.dim(0)));
+  return record("cross_entropy", loss, {logits}, [logits = logits.edge(), p_minus_t](const Tensor& dloss) {
+    Tensor dz = Tensor::empty(p_minus_t.shape());
+    dz.rows() = p_minus_t.rows() * (dloss.item() / static_cast<Real>(dz.dim(0)));
     logits.accumulate_grad(std::move(dz));
   });
 }

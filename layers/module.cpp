@@ -4,13 +4,39 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <iostream>
 #include <map>
-#include <mutex>
+#include <optional>
 #include <typeinfo>
 
 namespace norma {
+
+/// Defined in layers/models/lint.cpp, which knows the layers; this file does not.
+void warn_of_likely_mistakes(const Module& model);
+
 namespace {
+
+/// A call in progress on this thread, and the one that it is part of.
+struct Call {
+  Module* module;
+  Call* caller = current;
+
+  explicit Call(Module* called) : module(called) { current = this; }
+  ~Call() { current = caller; }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  static thread_local Call* current;
+};
+thread_local Call* Call::current = nullptr;
+thread_local Observer* current_observer = nullptr;
+
+/// "layer 3, BatchNorm2d(64): ", the beginning of what is said about a module that another one calls.
+std::string place_of(const Module& module, const Call* caller) {
+  if (!caller) return "";
+  for (const auto& [name, child] : caller->module->children())
+    if (child.get() == &module) return join("layer ", name, ", ", module.describe(), ": ");
+  return module.describe() + ": ";
+}
 
 /// Appends own and then the children's tensors, each name led by `prefix`.
 template <class Own>
@@ -68,20 +94,83 @@ void Module::load_state_dict(const NamedTensors& state) {
   for (auto& [name, tensor] : own) tensor.rows() = std::as_const(given.at(name)).rows();
 }
 
-Tensor Module::operator()(const Tensor& x) {
-  if (const std::vector<Finding> findings = lint(); !findings.empty()) {
-    static std::mutex one_at_a_time;  // eval() of one model on several threads changes nothing else
-    const std::lock_guard lock(one_at_a_time);
-    for (const auto& [code, text] : findings)
-      if (told_.insert(code).second) std::cerr << "norma: warning: " << text << " [" << code << "]\n";
+/// The buffers of all modules below one that are in training mode, to be put back if the call ends by an exception. A step has few
+/// and small ones: they are copied into memory that the thread keeps.
+class SavedBuffers {
+ public:
+  explicit SavedBuffers(Module& model) : model_(model) {
+    numbers_.clear();
+    visit(model, [](const Tensor& buffer) {
+      const ConstArrayView view = buffer.rows();
+      numbers_.insert(numbers_.end(), view.data(), view.data() + view.size());
+    });
   }
-  return forward(x);
+  ~SavedBuffers() {
+    if (std::uncaught_exceptions() == exceptions_) return;
+    const Real* from = numbers_.data();
+    visit(model_, [&from](Tensor& buffer) {
+      std::copy_n(from, buffer.size(), buffer.rows().data());
+      from += buffer.size();
+    });
+  }
+  SavedBuffers(const SavedBuffers&) = delete;
+  SavedBuffers& operator=(const SavedBuffers&) = delete;
+
+ private:
+  static thread_local std::vector<Real> numbers_;
+  Module& model_;
+  int exceptions_ = std::uncaught_exceptions();
+
+  template <class Visit>
+  static void visit(Module& module, const Visit& each) {
+    if (module.training())
+      for (auto& [name, buffer] : module.buffers_) each(buffer);
+    for (const auto& [name, child] : module.children_) visit(*child, each);
+  }
+};
+thread_local std::vector<Real> SavedBuffers::numbers_;
+
+Tensor Module::operator()(const Tensor& x) {
+  if (!Call::current && !current_observer) warn_of_likely_mistakes(*this);
+  return call(x, 1, [this, &x] { return forward(x); });
 }
 
-std::vector<Finding> Module::lint() const {
-  std::vector<Finding> all = own_lint();
-  for (const auto& [name, child] : children_)
-    for (auto& [code, text] : child->lint()) all.push_back({code, place_of(name, *child) + text});
+Tensor Module::call(const Tensor& x, std::size_t layers, const std::function<Tensor()>& compute) {
+  const Call here(this);
+  Observer* const observer = current_observer;
+  std::optional<SavedBuffers> if_a_layer_throws;  // those before it have moved their running statistics
+  if (!here.caller) if_a_layer_throws.emplace(*this);
+  try {
+    if (observer) observer->before(*this, x);
+    Tensor y = compute();
+    if (observer) observer->after(*this, layers, x, y);
+    return y;
+  } catch (const NonFiniteError& error) {
+    throw NonFiniteError(place_of(*this, here.caller) + error.what());
+  } catch (const Error& error) {
+    throw Error(place_of(*this, here.caller) + error.what());
+  }
+}
+
+Observer::Observer(Sees sees) : sees_(sees), previous_(std::exchange(current_observer, this)) {}
+Observer::~Observer() { current_observer = previous_; }
+bool Observer::fusion_allowed() { return !current_observer || current_observer->sees_ == Sees::what_runs; }
+
+namespace {
+
+void collect_modules(Module& module, const std::string& name, std::vector<std::pair<std::string, Module*>>& all) {
+  all.emplace_back(name, &module);
+  for (const auto& [child_name, child] : module.children())
+    collect_modules(*child, name.empty() ? child_name : name + "." + child_name, all);
+}
+
+}  // namespace
+
+bool Module::being_called() const { return Call::current && Call::current->module == this; }
+
+std::vector<std::pair<std::string, Module*>> Module::named_modules() {
+  std::vector<std::pair<std::string, Module*>> all;
+  collect_modules(*this, "", all);
   return all;
 }
 
@@ -104,17 +193,8 @@ std::string Module::describe() const {
   return name.substr(name.rfind(':') + 1);
 }
 
-namespace {
-
-void collect_modes(Module& module, std::vector<std::pair<Module*, bool>>& all) {
-  all.emplace_back(&module, module.training());
-  for (const auto& [name, child] : module.children()) collect_modes(*child, all);
-}
-
-}  // namespace
-
 EvalMode::EvalMode(Module& module) {
-  collect_modes(module, before_);
+  for (const auto& [name, each] : module.named_modules()) before_.emplace_back(each, each->training());
   module.eval();
 }
 

@@ -8,12 +8,13 @@
 //    private:
 //     Tensor weight_;
 //   };
-// Names, optimiser, initialisation, train/eval and summary then know about it.
+// A module made of modules registers them with child() and calls them: (*body_)(x). Names, optimiser, initialisation, train/eval,
+// summary, and the path in error messages then know about it.
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -22,30 +23,24 @@
 
 namespace norma {
 
-/// What is likely a mistake: a short code, and a sentence for people that names the layer.
-struct Finding {
-  std::string code, text;
-};
-
 /// Base of all layers and models, after torch.nn.Module. Movable, not copyable: parameters have one owner.
 class Module {
  public:
+  using Children = std::vector<std::pair<std::string, std::shared_ptr<Module>>>;
+
   Module() = default;
   Module(Module&&) = default;
   Module& operator=(Module&&) = default;
   virtual ~Module() = default;
 
   virtual Tensor forward(const Tensor& x) = 0;
-  /// Whether forward() is relu() and nothing else.
-  virtual bool is_relu() const { return false; }
-  /// Whether the layer has a forward_then_relu(), for a Sequential to call where a ReLU follows: relu(forward(x)) with
-  /// fewer passes over memory.
-  virtual bool can_take_relu() const { return false; }
-  virtual Tensor forward_then_relu(const Tensor& /*x*/) { return {}; }
-  /// forward(), and on stderr what lint() finds, each code once in the life of this module.
+  /// Calls forward(), which is the mathematics alone, and looks after the rest:
+  ///   - an Error is passed on with the place of the layer in the module that called it: "layer 3, BatchNorm2d(64): ...";
+  ///   - after any exception the buffers of the outermost module (running statistics) are what they were before the call;
+  ///   - the Observer of this thread is told. Without one, likely mistakes are told on stderr, each once: models/lint.h.
   Tensor operator()(const Tensor& x);
-  /// What would likely be a mistake, were forward() called now in this mode, here and in the children.
-  std::vector<Finding> lint() const;
+  /// The same around `compute`, which gives what this module and the layers - 1 after it in their Sequential make of x.
+  Tensor call(const Tensor& x, std::size_t layers, const std::function<Tensor()>& compute);
 
   /// Every tensor to be trained, of this module and its children, in order of registration.
   std::vector<Tensor> parameters() const;
@@ -60,7 +55,9 @@ class Module {
   /// files from before PyTorch 0.4.1 have none. Source: torch.nn.Module.load_state_dict(strict=True).
   void load_state_dict(const NamedTensors& state);
   /// Direct children with their names, in order.
-  const std::vector<std::pair<std::string, std::shared_ptr<Module>>>& children() const { return children_; }
+  const Children& children() const { return children_; }
+  /// This module, named "", and all below it, "3.body.0", parents before their children.
+  std::vector<std::pair<std::string, Module*>> named_modules();
 
   /// Training mode (the initial one) or evaluation mode, for this module and its children.
   /// Recording of gradients is another switch: NoGrad.
@@ -76,8 +73,8 @@ class Module {
   virtual Index multiply_adds(const Shape& /*in*/, const Shape& /*out*/) const { return 0; }
 
  protected:
-  /// lint() of this module alone; the texts do not name it.
-  virtual std::vector<Finding> own_lint() const { return {}; }
+  /// Whether operator() of this very module is what called forward() on this thread.
+  bool being_called() const;
 
   // Used in member initialisers; each returns the tensor it registers under `name`.
   Tensor parameter(std::string name, Tensor initial);
@@ -94,10 +91,38 @@ class Module {
   }
 
  private:
+  friend class SavedBuffers;
+
   NamedTensors parameters_, buffers_;
-  std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
+  Children children_;
   bool training_ = true;
-  std::set<std::string> told_;  // codes of the findings that operator() has printed
+};
+
+/// While it is alive it sees every call of a module on this thread; one made later takes its place until it ends. Derive from
+/// it to measure or to look; as it is, it only keeps warnings from being printed.
+class Observer {
+ public:
+  /// What it wants to see: each layer by itself, or what runs. Where it runs, a batch norm and the ReLU after it are one fused
+  /// step (layers/fast/); the numbers are the same either way.
+  enum class Sees { each_layer, what_runs };
+
+  explicit Observer(Sees sees = Sees::each_layer);
+  virtual ~Observer();
+  Observer(const Observer&) = delete;
+  Observer& operator=(const Observer&) = delete;
+
+  /// The call of a module with x begins.
+  virtual void before(Module& /*module*/, const Tensor& /*x*/) {}
+  /// It has computed y, together with the layers - 1 modules after it in their Sequential. Not called after an exception.
+  virtual void after(Module& /*module*/, std::size_t /*layers*/, const Tensor& /*x*/, const Tensor& /*y*/) {}
+
+  /// Whether layers may be fused on this thread now.
+  static bool fusion_allowed();
+
+ private:
+  friend class Module;
+  Sees sees_;
+  Observer* previous_;
 };
 
 /// Puts a module into evaluation mode while it is alive, then every module of its tree into the mode it was in.
@@ -127,21 +152,5 @@ class KeepBuffers {
   NamedTensors buffers_;
   std::vector<Tensor> saved_;
 };
-
-/// "layer 3, BatchNorm2d(64): ", the beginning of what is said about a child.
-inline std::string place_of(const std::string& name, const Module& child) {
-  return join("layer ", name, ", ", child.describe(), ": ");
-}
-
-/// child.forward(x), or forward_then_relu(x); an Error is passed on with the child's place in front.
-inline Tensor forward_child(const std::string& name, Module& child, const Tensor& x, bool then_relu = false) {
-  try {
-    return then_relu ? child.forward_then_relu(x) : child.forward(x);
-  } catch (const NonFiniteError& error) {
-    throw NonFiniteError(place_of(name, child) + error.what());
-  } catch (const Error& error) {
-    throw Error(place_of(name, child) + error.what());
-  }
-}
 
 }  // namespace norma

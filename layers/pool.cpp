@@ -71,7 +71,7 @@ Tensor max_pool2d(const Tensor& x, Index kernel) {
     });
   });
 
-  return record("max_pool2d", y, {x}, [x, maximum = y.detach(), kernel](const Tensor& dy) {
+  return record("max_pool2d", y, {x}, [x, kernel](const Tensor& dy, const Tensor& maximum) {
     x.accumulate_grad(max_pool_gradient(x, maximum, dy, kernel));
   });
 }
@@ -88,11 +88,11 @@ Tensor global_avg_pool(const Tensor& x) {
     out.row(n) = sum / static_cast<Real>(pixels);
   });
 
-  return record("global_avg_pool", y, {x}, [x, pixels](const Tensor& dy) {
+  return record("global_avg_pool", y, {x}, [x = x.edge(), pixels](const Tensor& dy) {
     Tensor dx = Tensor::empty(x.shape());
     ArrayView back = dx.pixels();
     const ConstArrayView slope = dy.pixels();
-    parallel_blocks(x.dim(0), 1, [&](Index n, Index, Index) {
+    parallel_blocks(dy.dim(0), 1, [&](Index n, Index, Index) {
       back.middleRows(n * pixels, pixels).rowwise() = slope.row(n) / static_cast<Real>(pixels);
     });
     x.accumulate_grad(std::move(dx));

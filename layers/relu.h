@@ -11,7 +11,6 @@ Tensor relu(const Tensor& x);
 class ReLU : public Module {
  public:
   Tensor forward(const Tensor& x) override { return relu(x); }
-  bool is_relu() const override { return true; }
   std::string describe() const override { return "ReLU()"; }
 };
 

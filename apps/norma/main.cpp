@@ -22,11 +22,11 @@ constexpr const char* kFooter =
 /// The command line. Every verb has options of its own, so that defaults may differ.
 struct CommandLine {
   CLI::App app{"Norma trains small convolutional networks on the CPU and shows what batch norm does.", "norma"};
-  Options train_options, compare_options, modes_options, summary_options;
+  Options train_options, compare_options, summary_options;
   UseOptions eval_options, predict_options;
   BenchOptions bench_options;
   LrFindOptions lr_find_options;
-  LabOptions lab_options;
+  LabOptions lab_options, modes_options;
   std::vector<double> learning_rates{0.02, 0.1, 0.5};
   std::vector<std::string> norms{"batch", "none"};
   std::string topic, file;
@@ -67,10 +67,9 @@ struct CommandLine {
     add_lr_find_options(lr_find, lr_find_options);
     add_out_option(lr_find, lr_find_options);
 
-    modes_options.model = "small";
-    modes_options.epochs = 2;
-    CLI::App& modes = verb("modes", "Train a network with batch norm, then show train() against eval()", modes_options);
-    add_lr_option(modes, modes_options);
+    modes_options.name = "modes";
+    CLI::App& modes = *app.add_subcommand("modes", "Show train() against eval(): norma lab modes");
+    add_lab_options(modes, modes_options, {});
 
     CLI::App& lab = *app.add_subcommand("lab", "Experiments on batch norm, each ending in a report with pictures");
     add_lab_options(lab, lab_options, lab::lab_names());
@@ -119,8 +118,10 @@ struct CommandLine {
   /// For command.txt and --resume: what was said, beside what it means.
   void note_words(int argc, char** argv) {
     for (int i = 0; i < argc; ++i) train_options.command += (i > 0 ? " " : "") + quoted(argv[i]);
-    compare_options.command = lr_find_options.command = lab_options.command = train_options.command;
-    for (auto& [verb, options] : {std::pair<const char*, Options*>{"train", &train_options}, {"lab", &lab_options}})
+    compare_options.command = lr_find_options.command = lab_options.command = modes_options.command =
+        train_options.command;
+    for (auto& [verb, options] :
+         {std::pair<const char*, Options*>{"train", &train_options}, {"lab", &lab_options}, {"modes", &modes_options}})
       for (const CLI::Option* option : app.get_subcommand(verb)->get_options())
         if (option->count() > 0) options->given.insert(option->get_single_name());
   }
@@ -139,7 +140,7 @@ struct CommandLine {
     if (name == "train") return train(with_threads(train_options));
     if (name == "compare") return compare(with_threads(compare_options), learning_rates, norms);
     if (name == "lr-find") return lr_find(with_threads(lr_find_options));
-    if (name == "modes") return modes(with_threads(modes_options));
+    if (name == "modes") return run_lab(with_threads(modes_options));
     if (name == "eval") return eval(with_threads(eval_options));
     if (name == "predict") return predict(with_threads(predict_options));
     if (name == "explain") return explain(topic);

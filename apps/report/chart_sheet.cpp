@@ -1,100 +1,157 @@
 #include "norma/apps/report/chart_sheet.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <cmath>
 
-#include "norma/apps/report/chart_text.h"
+#include "norma/core/check.h"
 
 namespace norma {
 namespace chart {
+namespace {
 
-constexpr int kColours = 8;
+constexpr double kUpright = 120;  // length of upright names, at most
 
-int colour_of(int colour, std::size_t place) {
-  return colour >= 0 ? colour % kColours : static_cast<int>(place % kColours);
+std::string attribute(const char* name, const std::string& value) {
+  return value.empty() ? "" : fmt::format(" {}=\"{}\"", name, value);
 }
 
-std::string hover(const std::string& words) { return "<title>" + escaped(words) + "</title>"; }
+/// An element <title>, which browsers show when the mouse rests on its parent.
+std::string hover(const std::string& words) { return words.empty() ? "" : "<title>" + escaped(words) + "</title>"; }
+
+}  // namespace
+
+std::string colour_class(int colour, std::size_t place) {
+  constexpr std::size_t colours = 8;
+  return fmt::format(" c{}", (colour >= 0 ? static_cast<std::size_t>(colour) : place) % colours);
+}
+
+std::string interval_text(const std::vector<double>& low, const std::vector<double>& high, std::size_t i) {
+  return low.empty() ? "" : fmt::format(" ({} to {})", number_text(low[i]), number_text(high[i]));
+}
+
+void check_interval(const std::string& whose, const std::vector<double>& low, const std::vector<double>& high,
+                    std::size_t count, const char* values) {
+  check(low.size() == high.size(), whose, " has ", low.size(), " low, but ", high.size(), " high");
+  check(low.empty() || low.size() == count, whose, " has ", low.size(), " low and high, but ", count, " ", values);
+}
+
+std::size_t stride(double needed, double distance) {
+  return std::max<std::size_t>(1, static_cast<std::size_t>(std::ceil(needed / distance)));
+}
 
 Sheet::Sheet(const std::string& title) : title_(title) {
   for (const std::string& line : wrapped(title, kWidth - 2 * kMargin, kTitleLetter)) {
-    text(kMargin, y_ + kTitleLetter, line, " class=\"title\"");
+    text(kMargin, y_ + kTitleLetter, line, "title");
     y_ += kTitleLine;
   }
   y_ += 4;
 }
 
-void Sheet::text(double x, double y, const std::string& words, const std::string& attributes) {
-  add(fmt::format("<text x=\"{}\" y=\"{}\"{}>{}</text>", coordinate(x), coordinate(y), attributes, escaped(words)));
+void Sheet::rect(const std::string& style, double x, double y, double width, double height, const std::string& words,
+                 std::optional<double> opacity) {
+  add(fmt::format("<rect{} x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"{}>{}</rect>", attribute("class", style),
+                  coordinate(x), coordinate(y), coordinate(width), coordinate(height),
+                  attribute("fill-opacity", opacity ? coordinate(*opacity) : ""), hover(words)));
+}
+
+void Sheet::circle(const std::string& style, double x, double y, double radius, const std::string& words) {
+  add(fmt::format("<circle class=\"{}\" cx=\"{}\" cy=\"{}\" r=\"{}\">{}</circle>", style, coordinate(x), coordinate(y),
+                  radius, hover(words)));
+}
+
+void Sheet::text(double x, double y, const std::string& words, const std::string& style, const char* anchor) {
+  add(fmt::format("<text x=\"{}\" y=\"{}\"{}{}>{}</text>", coordinate(x), coordinate(y), attribute("class", style),
+                  attribute("text-anchor", anchor), escaped(words)));
 }
 
 void Sheet::legend(const std::vector<LegendEntry>& entries) {
   constexpr double swatch = 18, gap = 6, between = 14;
+  if (entries.size() < 2) return;
   double x = kMargin;
   for (const LegendEntry& entry : entries) {
     const std::string name = shortened(entry.name, kWidth - 2 * kMargin - swatch - gap);
     const double width = swatch + gap + width_of(name);
     if (x > kMargin && x + width > kWidth - kMargin) x = kMargin, y_ += kLine + 2;
     const double middle = y_ + kLine / 2;
-    if (entry.filled) {
-      add(fmt::format("<rect class=\"bar c{}\" x=\"{}\" y=\"{}\" width=\"12\" height=\"12\"/>", entry.colour,
-                      coordinate(x + 3), coordinate(middle - 6)));
-    } else if (entry.stroke == Stroke::dots) {
-      add(fmt::format("<circle class=\"dot c{}\" cx=\"{}\" cy=\"{}\" r=\"3\"/>", entry.colour,
-                      coordinate(x + swatch / 2), coordinate(middle)));
-    } else {
-      add(fmt::format("<path class=\"line c{}{}\" d=\"M{} {}h{}\"/>", entry.colour,
-                      entry.stroke == Stroke::dashed ? " dashed" : "", coordinate(x), coordinate(middle),
-                      coordinate(swatch)));
-    }
+    if (!entry.stroke)
+      rect("bar" + entry.colour, x + 3, middle - 6, 12, 12);
+    else if (entry.stroke == Stroke::dots)
+      circle("dot" + entry.colour, x + swatch / 2, middle, 3);
+    else
+      path("line" + entry.colour + (entry.stroke == Stroke::dashed ? " dashed" : ""), "M{} {}h{}", x, middle, swatch);
     text(x + swatch + gap, middle + 4.5, name);
     x += width + between;
   }
-  if (!entries.empty()) y_ += kLine + 6;
+  y_ += kLine + 6;
 }
 
 void Sheet::note(const std::string& words) {
   for (const std::string& line : wrapped(words, kWidth - 2 * kMargin)) {
-    text(kMargin, y_ + kLetter, line, " class=\"muted\"");
+    text(kMargin, y_ + kLetter, line, "muted");
     y_ += kLine;
   }
 }
 
-double Sheet::y_axis_width(const Scale& scale, double height) {
-  double width = 0;
-  for (const Tick& tick : scale.ticks(height, false)) width = std::max(width, width_of(tick.text));
-  return width + 8;
+Plot Sheet::plot(const Scale& y_scale, double height) const {
+  double texts = 0;
+  for (const Tick& tick : y_scale.ticks(height, false)) texts = std::max(texts, width_of(tick.text));
+  return {.left = kMargin + texts + 8, .right = kWidth - kMargin, .top = y_, .bottom = y_ + height};
 }
 
 void Sheet::y_axis(const Plot& plot, const Scale& scale) {
   for (const Tick& tick : scale.ticks(plot.height(), false)) {
     const double y = plot.y(scale.share(tick.value));
-    const bool zero = tick.value == 0 && scale.from() < 0;
-    add(fmt::format("<path class=\"{}\" d=\"M{} {}h{}\"/>", zero ? "axis" : "grid", coordinate(plot.left),
-                    coordinate(y), coordinate(plot.width())));
-    text(plot.left - 8, y + 4.5, tick.text, " class=\"muted\" text-anchor=\"end\"");
+    path(tick.value == 0 && scale.from() < 0 ? "axis" : "grid", "M{} {}h{}", plot.left, y, plot.width());
+    text(plot.left - 8, y + 4.5, tick.text, "muted", "end");
   }
-  add(fmt::format("<path class=\"axis\" d=\"M{} {}h{}\"/>", coordinate(plot.left), coordinate(plot.bottom),
-                  coordinate(plot.width())));
+  path("axis", "M{} {}h{}", plot.left, plot.bottom, plot.width());
 }
 
 void Sheet::x_axis(const Plot& plot, const Scale& scale) {
   for (const Tick& tick : scale.ticks(plot.width(), true)) {
     const double x = plot.x(scale.share(tick.value)), half = width_of(tick.text) / 2;
-    add(fmt::format("<path class=\"axis\" d=\"M{} {}v4\"/>", coordinate(x), coordinate(plot.bottom)));
-    if (x - half >= 0 && x + half <= kWidth)
-      text(x, plot.bottom + 20, tick.text, " class=\"muted\" text-anchor=\"middle\"");
+    path("axis", "M{} {}v4", x, plot.bottom);
+    if (x - half >= 0 && x + half <= kWidth) text(x, plot.bottom + 20, tick.text, "muted", "middle");
   }
   y_ = plot.bottom + 26;
   x_label(plot, scale.axis().label);
+}
+
+void Sheet::x_names(const Plot& plot, const std::vector<std::string>& names) {
+  const double part = plot.width() / static_cast<double>(names.size()), room = part - 4;
+  double widest = 0, height = 0;
+  bool all_fit = true;
+  for (const std::string& name : names) {
+    const auto lines = wrapped(name, room);
+    const bool whole = fmt::format("{}", fmt::join(lines, " ")).size() == name.size();  // no word is broken
+    all_fit = all_fit && whole && lines.size() <= 3;
+    widest = std::max(widest, width_of(name));
+  }
+  const bool upright = !all_fit && stride(widest + 8, part) > 1 + names.size() / 6;
+  const std::size_t every = all_fit ? 1 : stride(upright ? kLine + 1 : widest + 8, part);
+  for (std::size_t i = 0; i < names.size(); i += every) {
+    const double middle = plot.left + (static_cast<double>(i) + 0.5) * part;
+    if (upright) {
+      const std::string name = shortened(names[i], kUpright);
+      add(fmt::format("<text class=\"muted\" transform=\"translate({} {})rotate(-90)\" text-anchor=\"end\">{}</text>",
+                      coordinate(middle + 4.5), coordinate(y_ + 2), escaped(name)));
+      height = std::max(height, width_of(name) + 2);
+    } else if (all_fit || middle + width_of(names[i]) / 2 <= kWidth) {
+      double below = 0;
+      for (const std::string& line : wrapped(names[i], all_fit ? room : kWidth)) {
+        text(middle, y_ + below + kLetter, line, "muted", "middle");
+        height = std::max(height, below += kLine);
+      }
+    }
+  }
+  y_ += height + 2;
 }
 
 void Sheet::x_label(const Plot& plot, const std::string& words) {
   // Centred below the plot, but for a label that is wider than twice the way to the nearer edge.
   const double middle = (plot.left + plot.right) / 2, room = 2 * std::min(middle, kWidth - middle) - 2 * kMargin;
   for (const std::string& line : wrapped(words, room)) {
-    text(middle, y_ + kLetter, line, " class=\"muted\" text-anchor=\"middle\"");
+    text(middle, y_ + kLetter, line, "muted", "middle");
     y_ += kLine;
   }
   y_ += 2;
@@ -108,9 +165,8 @@ std::string Sheet::svg() const {
 }
 
 std::string Sheet::no_data() {
-  add(fmt::format("<rect class=\"frame\" x=\"{0}\" y=\"{1}\" width=\"{2}\" height=\"100\"/>", coordinate(kMargin),
-                  coordinate(y_), coordinate(kWidth - 2 * kMargin)));
-  text(kWidth / 2, y_ + 55, "no data", " class=\"muted\" text-anchor=\"middle\"");
+  rect("frame", kMargin, y_, kWidth - 2 * kMargin, 100);
+  text(kWidth / 2, y_ + 55, "no data", "muted", "middle");
   y_ += 100;
   return svg();
 }

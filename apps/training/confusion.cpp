@@ -6,6 +6,8 @@
 #include <limits>
 #include <tuple>
 
+#include "norma/apps/training/csv.h"
+
 namespace norma {
 namespace {
 
@@ -13,14 +15,6 @@ constexpr int kLineWidth = 120, kNameWidth = 12, kHeadWidth = 8;  // of the line
 constexpr const char* kCounted = "{:>8}  {:>8}";                  // images and accuracy
 
 int digits(Index number) { return static_cast<int>(std::to_string(number).size()); }
-
-/// A field of a CSV line: in quotes where it holds what would end it.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + '"';
-}
 
 }  // namespace
 
@@ -85,11 +79,13 @@ std::string Confusion::most_frequent() const {
 }
 
 std::vector<std::string> Confusion::csv() const {
-  std::vector<std::string> lines{"class"};
+  std::vector<std::string> fields{"class"};
+  fields.insert(fields.end(), names_.begin(), names_.end());
+  std::vector<std::string> lines{csv_line(fields)};
   for (Index label = 0; label < classes(); ++label) {
-    lines.front() += ',' + csv_field(name(label));
-    lines.push_back(csv_field(name(label)));
-    for (Index answer = 0; answer < classes(); ++answer) lines.back() += ',' + std::to_string(count(label, answer));
+    fields = {name(label)};
+    for (Index answer = 0; answer < classes(); ++answer) fields.push_back(std::to_string(count(label, answer)));
+    lines.push_back(csv_line(fields));
   }
   return lines;
 }

@@ -3,47 +3,38 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <utility>
 
+#include "norma/apps/training/stopwatch.h"
 #include "norma/layers/loss.h"
 
 namespace norma {
 namespace {
 
-LoaderOptions training_order(const Options& o, const DataSets& datasets) {
-  return {.batch_size = o.batch_size,
+LoaderOptions training_order(const TrainingSettings& s, const DataSets& datasets) {
+  return {.batch_size = s.batch_size,
           .shuffle = true,
-          .augment = o.augment == "on",
-          .seed = static_cast<std::uint64_t>(o.seed),
+          .augment = s.augment,
+          .seed = s.seed,
           .normalisation = datasets.normalisation};
 }
 
-LoaderOptions test_order(const DataSets& datasets) {
-  return {.batch_size = test_batch_size(datasets.image_shape()), .normalisation = datasets.normalisation};
-}
-
-ScheduleOptions schedule_for(const Options& o, Index steps_an_epoch) {
-  const Index steps = o.epochs * steps_an_epoch;
-  const auto warmup = static_cast<Index>(std::lround(o.warmup_epochs() * static_cast<double>(steps_an_epoch)));
-  return {.name = o.schedule,
-          .peak = o.lr,
+ScheduleOptions schedule_for(const TrainingSettings& s, Index steps_per_epoch) {
+  const Index steps = s.epochs * steps_per_epoch;
+  const auto warmup = static_cast<Index>(std::lround(s.warmup_epochs() * static_cast<double>(steps_per_epoch)));
+  return {.name = s.schedule,
+          .peak = s.lr,
           .steps = steps,
           .warmup = warmup,
           .every = std::max<Index>(1, (steps - warmup + 2) / 3)};
 }
 
-SGDOptions sgd_options(const Options& o) {
-  return {.lr = o.lr, .momentum = o.momentum, .weight_decay = o.weight_decay, .nesterov = o.momentum > 0};
-}
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+SGDOptions sgd_options(const TrainingSettings& s) {
+  return {.lr = s.lr, .momentum = s.momentum, .weight_decay = s.weight_decay, .nesterov = s.momentum > 0};
 }
 
 }  // namespace
-
-Index test_batch_size(const Shape& image) { return std::clamp<Index>(500 * 32 * 32 / (image[2] * image[3]), 1, 500); }
 
 std::string loss_text(double loss) {
   if (std::isnan(loss)) return "nan";
@@ -57,10 +48,9 @@ std::string Divergence::sentence() const {
   return fmt::format("diverged {} of epoch {} (learning rate {:.4g}): {}", place, epoch, learning_rate, reason);
 }
 
-int report(const char* command, const Divergence& divergence) {
-  std::fflush(stdout);
-  fmt::print(stderr, "norma {}: {}; try a smaller --lr\n", command, divergence.sentence());
-  return kDiverged;
+void EpochSums::add(const StepResult& step) {
+  steps += 1, images += step.images, correct += step.correct;
+  loss += step.loss * static_cast<double>(step.images);
 }
 
 Score EpochSums::score() const {
@@ -68,50 +58,61 @@ Score EpochSums::score() const {
   return images > 0 ? Score{loss / count, static_cast<double>(correct) / count} : Score{};
 }
 
-Training::Training(Module& model, const DataSets& datasets, const Options& options)
+std::string Progress::text() const {
+  return fmt::format("loss {:.2f}  {:.0f} images/s  ", so_far.score().loss, images_per_second);
+}
+
+Trainer::Trainer(Module& model, const DataSets& datasets, const TrainingSettings& settings)
     : model_(model),
-      label_smoothing_(options.label_smoothing),
-      train_loader_(datasets.train, training_order(options, datasets)),
-      test_loader_(datasets.test, test_order(datasets)),
-      schedule_(schedule_for(options, train_loader_.batches())),
-      optimizer_(model.named_parameters(), sgd_options(options)) {}
+      datasets_(datasets),
+      label_smoothing_(settings.label_smoothing),
+      loader_(datasets.train, training_order(settings, datasets)),
+      schedule_(schedule_for(settings, loader_.batches())),
+      optimizer_(model.named_parameters(), sgd_options(settings)) {}
 
-EpochResult Training::train_epoch(Index epoch, const std::function<bool(const Progress&)>& on_step, EpochSums so_far) {
-  EpochResult result;
-  const auto start = std::chrono::steady_clock::now();
-  const Index steps = train_loader_.batches(), images_before = so_far.images;
-  train_loader_.start_epoch(epoch);
+Batch Trainer::next_batch() {
+  const Index epoch = steps_ / loader_.batches();
+  if (epoch != epoch_) loader_.start_epoch(epoch_ = epoch);
+  return loader_.batch(steps_++ % loader_.batches());
+}
+
+StepResult Trainer::step(double learning_rate) try {
+  const Stopwatch watch;
+  const Batch batch = next_batch();
+  const double data_wait = watch.seconds();
+  optimizer_.learning_rate(learning_rate);
   model_.train();
-  if (so_far.steps > 0) optimizer_.learning_rate(schedule_.at(epoch * steps + so_far.steps - 1));
 
-  for (Index i = so_far.steps; i < steps && !result.stopped; ++i) {
-    const auto before_data = std::chrono::steady_clock::now();
-    const Batch batch = train_loader_.batch(i);
-    result.data_wait += seconds_since(before_data);
-    optimizer_.learning_rate(schedule_.at(epoch * steps + i));
-    optimizer_.zero_grad();
-    Tensor logits;
-    try {
-      logits = model_(batch.images);
-    } catch (const NonFiniteError& error) {
-      result.divergence = Divergence{epoch + 1, i + 1, learning_rate(), error.what()};
+  optimizer_.zero_grad();
+  const Tensor logits = model_(batch.images);
+  const Tensor loss = cross_entropy(logits, batch.labels, label_smoothing_);
+  const double value = static_cast<double>(loss.item());
+  if (!std::isfinite(value)) return {{}, 0, 0, 0, "the loss was " + loss_text(value)};
+  loss.backward();
+  optimizer_.step();
+
+  const Index images = batch.images.dim(0), correct = count_correct(logits, batch.labels);
+  return {{value, static_cast<double>(correct) / static_cast<double>(images)}, images, correct, data_wait, ""};
+} catch (const NonFiniteError& error) {
+  return {{}, 0, 0, 0, error.what()};
+}
+
+EpochResult Trainer::train_epoch(Index epoch, const std::function<bool(const Progress&)>& on_step, EpochSums so_far) {
+  EpochResult result;
+  const Stopwatch watch;
+  const Index steps = loader_.batches(), first = epoch * steps, images_before = so_far.images;
+  steps_ = first + so_far.steps;
+  if (so_far.steps > 0) optimizer_.learning_rate(schedule_.at(steps_ - 1));
+
+  while (so_far.steps < steps && !result.stopped) {
+    const StepResult step = this->step(schedule_.at(steps_));
+    if (!step.trouble.empty()) {
+      result.divergence = Divergence{epoch + 1, so_far.steps + 1, learning_rate(), step.trouble};
       break;
     }
-    const Tensor loss = cross_entropy(logits, batch.labels, label_smoothing_);
-    const double loss_value = static_cast<double>(loss.item());
-    if (!std::isfinite(loss_value)) {
-      result.divergence = Divergence{epoch + 1, i + 1, learning_rate(), "the loss was " + loss_text(loss_value)};
-      break;
-    }
-    loss.backward();
-    optimizer_.step();
-
-    const Index images = batch.images.dim(0);
-    so_far.steps += 1;
-    so_far.images += images;
-    so_far.correct += count_correct(logits, batch.labels);
-    so_far.loss += loss_value * static_cast<double>(images);
-    result.seconds = seconds_since(start);
+    so_far.add(step);
+    result.data_wait += step.data_wait;
+    result.seconds = watch.seconds();
     result.images_per_second = static_cast<double>(so_far.images - images_before) / result.seconds;
     result.stopped = !on_step({so_far, steps, result.images_per_second});
   }
@@ -119,14 +120,25 @@ EpochResult Training::train_epoch(Index epoch, const std::function<bool(const Pr
   return result;
 }
 
-Score Training::test(const BatchSeen& on_batch) {
-  const EvalMode eval(model_);
-  return evaluate(std::ref(model_), test_loader_, on_batch);
+Score Trainer::test(const BatchSeen& on_batch) {
+  return evaluate(model_, datasets_.test, datasets_.normalisation, {.warn = true, .on_batch = on_batch});
 }
 
-std::optional<Divergence> Training::divergence(const Score& test, Index epoch) const {
+std::optional<Divergence> Trainer::divergence(const Score& test, Index epoch) const {
   if (std::isfinite(test.loss)) return std::nullopt;
   return Divergence{epoch + 1, 0, learning_rate(), "the loss was " + loss_text(test.loss)};
+}
+
+Score evaluate(Module& model, const ImageSet& images, const PixelStats& normalisation, const EvaluateOptions& o) try {
+  const KeepBuffers keep(model);
+  const EvalMode back_afterwards(model);
+  model.train(o.training_mode);
+  const Shape image{1, images.channels, images.height, images.width};
+  DataLoader loader(images, {.batch_size = o.batch_size > 0 ? o.batch_size : test_batch_size(image),
+                             .normalisation = normalisation});
+  return evaluate([&](const Tensor& x) { return o.warn ? model(x) : model.forward(x); }, loader, o.on_batch);
+} catch (const NonFiniteError&) {
+  return {};
 }
 
 Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& loader, const BatchSeen& on_batch) {
@@ -144,6 +156,8 @@ Score evaluate(const std::function<Tensor(const Tensor&)>& model, DataLoader& lo
   const double images = static_cast<double>(loader.images());
   return {loss_sum / images, static_cast<double>(correct) / images};
 }
+
+Index test_batch_size(const Shape& image) { return std::clamp<Index>(500 * 32 * 32 / (image[2] * image[3]), 1, 500); }
 
 std::vector<double> probabilities(const Tensor& logits, Index row) {
   const auto x = logits.rows().row(row).cast<double>().eval();

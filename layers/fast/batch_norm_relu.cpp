@@ -106,9 +106,15 @@ Tensor input_gradient(const Tensor& dz_tensor, const Tensor& x, const ChannelCon
 
 }  // namespace
 
-const BatchNormKernels* batch_norm_relu_kernels() {
-  static constexpr BatchNormKernels kernels{normalise, parameter_gradients, input_gradient};
-  return &kernels;
+Tensor batch_norm_relu(const Tensor& x, const ChannelStats& stats, const Tensor& gamma, const Tensor& beta, double eps,
+                       bool stats_depend_on_x) {
+  const ChannelConstants k(stats, gamma, beta, eps);
+  return record("batch_norm_relu", normalise(x, k), {x, gamma, beta},
+                [x, k, gamma, beta, stats_depend_on_x](const Tensor& dz) {
+                  accumulate_batch_norm(
+                      x, gamma, beta, stats_depend_on_x, [&] { return parameter_gradients(dz, x, k); },
+                      [&](const auto& sums, double of_batch) { return input_gradient(dz, x, k, sums, of_batch); });
+                });
 }
 
 }  // namespace norma::fast

@@ -1,11 +1,12 @@
-// Batch norm and the ReLU behind it in the same passes over memory.
+// Batch norm and the ReLU after it in the same passes over memory.
 #pragma once
 
 #include "norma/layers/batch_norm.h"
 
 namespace norma::fast {
 
-/// Kernels for z = max(y, 0), y being the output of batch norm: the same numbers as relu(batch_norm(x)).
-const BatchNormKernels* batch_norm_relu_kernels();
+/// relu(batch_norm(...)) of the same arguments, to the same bits.
+Tensor batch_norm_relu(const Tensor& x, const ChannelStats& stats, const Tensor& gamma, const Tensor& beta, double eps,
+                       bool stats_depend_on_x);
 
 }  // namespace norma::fast

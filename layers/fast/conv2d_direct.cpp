@@ -1,20 +1,21 @@
-// A convolution without its patch matrix: the matrix is there already, if one looks at the image in the right way.
+// A convolution without a patch matrix: the padded image already contains that matrix, piece by piece.
 //
 // Take an image with its zero padding, stored row, column, channel. The k C numbers under one row of a window are
-// neighbours in memory, and the window of the next output begins s C numbers further on (s: stride). So for output row
-// i and window row u
+// neighbours in memory, and the window of the next output begins s C numbers later (s: stride). So for output row i and
+// window row u
 //   X_u = (numbers at ((i s + u) W + j s) C + t):    row j, column t < k C
-// is a matrix that lies in memory, with rows s C numbers apart (they overlap if s < k). With W_u (k C x Cout), the part
-// of the filters that belongs to window row u, and Y_i, dY_i (W' x Cout), a row of outputs,
+// is a matrix in memory whose rows begin s C numbers apart (they overlap if s < k). W_u (k C x Cout) is the part of the
+// filters that belongs to window row u; Y_i and dY_i (W' x Cout) are a row of outputs and its gradient. Then
 //   Y_i  = sum over u of X_u W_u                        dW_u = sum over images, i of X_u^T dY_i
 //   dX   : for every u and v, dY_i W_uv^T (W' x Cin) is added to the pixels ((i s + u), (j s + v))
-// Only the padded copy of one image is made, and it stays in the cache.
+// Each thread copies one image at a time, with its padding, and this copy stays in the cache.
 #include "norma/layers/fast/conv2d_kernels.h"
 #include "norma/layers/fast/conv2d_panels.h"
 
 namespace norma::fast {
 namespace {
 
+// Terms per partial sum. Longer ones are less exact: tests/bench/found_numbers.py BUILD direct_sum.
 constexpr Index kTermsPerSum = 64;
 
 /// Sizes: k x k windows, stride s; C inputs and O outputs; H x W is the padded image, h x w the output.
@@ -25,7 +26,7 @@ struct Sizes {
   Index H = x.dim(2) + 2 * padding, W = x.dim(3) + 2 * padding, h = y.dim(2), w = y.dim(3);
 };
 
-/// Calls body(n, scratch of `size` zeros at first) for every image n.
+/// Calls body(n, scratch) for every image n. Each thread has its own scratch of `size` numbers, 0 at first.
 template <class Body>
 void for_images(Index images, Index size, const Body& body) {
   Tensor scratch({omp_get_max_threads(), size});
@@ -40,7 +41,7 @@ void copy_in(const Sizes& g, Index n, Real* padded_image) {
     std::copy_n(from + i * row, row, padded_image + ((i + g.padding) * g.W + g.padding) * g.C);
 }
 
-/// Matrices of entry(matrix, row, column) in panels, as multiply_panels takes them, one in each row of the tensor.
+/// Matrices with the entries entry(matrix, row, column), in panels as multiply_panels wants them, one matrix per row.
 template <class Entry>
 Tensor panels_of(Index matrices, Index rows, Index columns, const Entry& entry) {
   Tensor panels({matrices, rows * padded(columns)});
@@ -96,7 +97,7 @@ void weight_gradient(const Tensor& x, const Tensor& dy, Index stride, Index padd
   const Sizes g{x, dweight, dy, stride, padding};
   const Real* slopes = dy.pixels().data();
   const Index run = g.k * g.C, sum_row = padded(run), sums_size = g.k * g.O * sum_row;
-  // The last window's vectors may reach kPanel numbers past the image: what is there goes to columns nobody reads.
+  // The last window's vectors may reach kPanel numbers past the image; these go to columns that nobody reads.
   Tensor scratch({omp_get_max_threads(), padded(sums_size + g.H * g.W * g.C + kPanel)});
   add_up(g.images, scratch, dweight, [&](Index begin, Index end, Real* sums, Real* share) {
     Real* image = sums + sums_size;

@@ -1,13 +1,13 @@
-// The product of matrices at the heart of the fast convolution: a tile of sums stays in registers.
+// The matrix product inside every fast convolution. Its running sums stay in registers.
 //
 // out (rows x columns) = a (rows x depth) b (depth x columns). Take R rows and two vectors of columns: 2R sums, one
-// register each. Each step of depth loads 2 vectors of b and R single numbers of a, each copied to all lanes, and does
-// 2R multiply-adds: with R = 8, 10 loads for 16 of them, where a processor can start two loads and two multiply-adds in
-// a cycle. So the arithmetic is what takes the time, as long as a and b come from the caches. Nothing is waited for: 16
-// sums are independent. Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
+// register each. Each step of depth loads two vectors of b and R single numbers of a, each copied to all lanes, and
+// does 2R multiply-adds. With R = 8 these are 10 loads for 16 multiply-adds, and a processor can start two of each per
+// cycle. So arithmetic takes the time, not loading, as long as a and b come from the caches. The 16 sums do not depend
+// on each other, so no multiply-add waits. Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
 //
-// A sum over many terms is taken some terms at a time, and these sums are added up: the rounding error of a sum grows
-// with its length, and this way the length is that of two short ones.
+// A long sum is split: some terms are added up at a time, and these partial sums are added up. The rounding error of a
+// sum grows with the number of its terms; this way it is about the error of two short sums.
 #pragma once
 
 #include <omp.h>
@@ -21,6 +21,9 @@
 namespace norma::fast {
 
 inline constexpr int kPanel = 2 * kLanes;  // columns that are computed together
+/// R above. AVX-512 has 32 registers: 8 x 2 sums, 2 vectors of b, and some to spare. Without it there are 16: 6 x 2
+/// sums, 2 vectors of b, one number of a. Times of other values: tests/bench/found_numbers.py BUILD tile_rows.
+inline constexpr int kTileRows = kVectorBytes == 64 ? 8 : 6;
 
 /// A matrix as it lies in memory: entry (i,k) is data[i * row + k * column].
 struct Strided {
@@ -28,8 +31,8 @@ struct Strided {
   Index row, column;
 };
 
-/// out (R x V vectors, rows `out_row` apart) = a b, or out += a b. The rows of b are b_row apart; those behind them are
-/// asked for: multiply_panels wants them next.
+/// out (R rows of V vectors) = a b, or out += a b if `add`. Rows of out are out_row numbers apart, those of b b_row. It
+/// also prefetches the `depth` rows of b that follow, which multiply_panels uses next.
 template <int R, int V>
 void multiply_tile(const Strided& a, const Real* b, Index b_row, Index depth, Real* out, Index out_row, bool add) {
   Vector sum[R][V] = {};
@@ -54,7 +57,7 @@ void multiply_tile(const Strided& a, const Real* b, Index b_row, Index depth, Re
   });
 }
 
-/// The same for 1 <= rows <= R.
+/// The same for any 1 <= rows <= R: picks the tile of that height.
 template <int V, int R = kTileRows>
 void multiply_rows(Index rows, const Strided& a, const Real* b, Index b_row, Index depth, Real* out, Index out_row,
                    bool add) {
@@ -64,11 +67,11 @@ void multiply_rows(Index rows, const Strided& a, const Real* b, Index b_row, Ind
     multiply_rows<V, R - 1>(rows, a, b, b_row, depth, out, out_row, add);
 }
 
-/// How many numbers whole vectors of so many columns hold.
+/// `columns` rounded up to whole vectors.
 inline Index padded(Index columns) { return blocks_of(columns, kLanes) * kLanes; }
 
-/// out = a b, or out += a b, for one panel of b: `width` columns, kPanel or kLanes. Sums are taken terms_per_sum at a
-/// time.
+/// out = a b, or out += a b, for one panel of b: `width` columns, which is kPanel or kLanes. Adds up terms_per_sum
+/// terms at a time.
 inline void multiply_panel(Index rows, const Strided& a, const Real* b, Index b_row, Index width, Index depth,
                            Index terms_per_sum, Real* out, Index out_row, bool add) {
   const auto multiply = width == kPanel ? multiply_rows<2> : multiply_rows<1>;
@@ -78,8 +81,8 @@ inline void multiply_panel(Index rows, const Strided& a, const Real* b, Index b_
                b + k * b_row, b_row, std::min(terms_per_sum, depth - k), out + r * out_row, out_row, add || k > 0);
 }
 
-/// The same for all columns of b (depth x columns), which lies in panels: for each kPanel columns (or the kLanes that
-/// remain) all rows. Writes padded(columns) columns.
+/// The same for all columns of b (depth x columns), which is stored panel by panel: all rows of the first kPanel
+/// columns, then all rows of the next; the last panel may have kLanes columns. Writes padded(columns) columns.
 inline void multiply_panels(Index rows, const Strided& a, const Real* b, Index columns, Index depth,
                             Index terms_per_sum, Real* out, Index out_row, bool add) {
   for (Index first = 0; first < columns; first += kPanel) {
@@ -88,15 +91,18 @@ inline void multiply_panels(Index rows, const Strided& a, const Real* b, Index c
   }
 }
 
-/// Where a thread writes what no other shall see: its row of `scratch`.
+/// The calling thread's own row of `scratch`.
 inline Real* row_of_thread(Tensor& scratch) { return scratch.rows().row(omp_get_thread_num()).data(); }
 
-/// total = the sum of the shares of a fixed number of tasks: add_share(begin, end, scratch, share) writes what the part
-/// [begin, end) of [0, count) adds to it, and `scratch` has a row for each thread. Note [Same bits on any thread
-/// count], core/parallel.h.
+/// Tasks of a sum over images, on any machine, so that its bits do not depend on the number of threads. More tasks
+/// could keep more cores busy, and need more memory for their shares.
+inline constexpr Index kMaxTasks = 16;
+
+/// total = the sum of one share per task. add_share(begin, end, scratch, share) writes the share of the part [begin,
+/// end) of [0, count); `scratch` has one row per thread. Note [Same bits on any thread count], core/parallel.h.
 template <class AddShare>
 void add_up(Index count, Tensor& scratch, Tensor& total, const AddShare& add_share) {
-  const Index tasks = std::min<Index>(count, 16);
+  const Index tasks = std::min(count, kMaxTasks);
   Tensor shares = Tensor::empty({tasks, total.size()});
   ArrayView all = shares.rows();
   parallel_blocks(tasks, 1, [&](Index task, Index, Index) {

@@ -1,9 +1,9 @@
-// The batch as tiles: which pixels belong to one, and the transforms between pixels and planes.
+// The batch as tiles: which pixels belong to a tile, and the transforms between pixels and planes.
 //
-// A tile is mh x mw neighbouring outputs; it depends on (mh+2) x (mw+2) inputs, which overlap those of the next tile.
-// All transforms do the same to every channel, and the channels of a pixel are neighbours in memory: a vector holds one
-// number of each of kLanes channels. A pixel that lies outside of the image is read from zeros and written to where
-// nobody looks.
+// A tile is mh x mw neighbouring outputs. It depends on (mh+2) x (mw+2) inputs, which overlap those of the next tile.
+// All transforms do the same to every channel, and the channels of a pixel are neighbours in memory, so a vector holds
+// one number of each of kLanes channels. A pixel outside the image is read from zeros and written to a place that
+// nobody reads.
 #pragma once
 
 #include "norma/core/parallel.h"
@@ -13,7 +13,7 @@
 
 namespace norma::fast {
 
-/// mh x mw outputs. Its transformed numbers are (mh+2) x (mw+2) "planes".
+/// mh x mw outputs. A tile has (mh+2) x (mw+2) transformed numbers; those at one place of all tiles are a "plane".
 template <int mh, int mw>
 struct Tile {
   static constexpr int height = mh, width = mw, rows = mh + 2, columns = mw + 2, planes = rows * columns;
@@ -29,7 +29,8 @@ struct Images {
 inline Images<const Real> images_of(const Tensor& x) { return {x.pixels().data(), x.dim(2), x.dim(3), x.dim(1)}; }
 inline Images<Real> images_of(Tensor& x) { return {x.pixels().data(), x.dim(2), x.dim(3), x.dim(1)}; }
 
-/// The tiles of a batch of outputs: numbered image by image, row by row. Those at the border may stand out.
+/// The tiles of a batch of outputs, numbered image by image, row by row. The last of a row or column may reach over the
+/// border.
 template <class T>
 struct Grid {
   const Tensor& y;
@@ -37,8 +38,8 @@ struct Grid {
   Index count = y.dim(0) * rows * columns;
 };
 
-/// Pointers to the channels of rows x columns pixels, row by row: those whose corner lies `offset` pixels above and
-/// left of a tile's.
+/// Pointers to the channels of rows x columns pixels, row by row. The first is `offset` pixels above and left of the
+/// first output of the tile. Pixels outside the image are replaced by `outside`.
 template <int rows, int columns, class T, class Number>
 auto pixels_of(const Images<Number>& images, const Grid<T>& grid, Index tile, Index offset, Number* outside) {
   const Index of_image = tile % (grid.rows * grid.columns), image = tile / (grid.rows * grid.columns);
@@ -55,15 +56,15 @@ auto pixels_of(const Images<Number>& images, const Grid<T>& grid, Index tile, In
   return pixels;
 }
 
-/// Memory for planes: each a matrix (tiles x channels). Rows are one vector longer than needed: where the distance of
-/// rows or planes is a power of two, too many of their numbers compete for the same place in the cache.
+/// Distances in memory of planes, each a matrix (tiles x channels), and of their rows. Both are one vector longer than
+/// needed: numbers at distances that are a power of two would compete for the same few places in the cache.
 struct Planes {
   Index row, plane;
   Planes(Index tiles, Index channels) : row(padded(channels) + kLanes), plane(tiles * row + kLanes) {}
 };
 
-/// Calls visit(first channel, load, store) for vectors of channels that cover all. The last overlaps its neighbour if
-/// it must: what both compute is the same. load(pointer) and store(pointer, v) move the vector that begins there.
+/// Calls visit(first channel, load, store) for vectors that cover all channels. The last vector may overlap the one
+/// before; both compute the same numbers. load(pointer) and store(pointer, v) move the vector that begins there.
 template <class Visit>
 void for_each_vector(Index channels, const Visit& visit) {
   if (channels < kLanes) {
@@ -78,9 +79,9 @@ void for_each_vector(Index channels, const Visit& visit) {
         [](Real* to, Vector v) { store(to, v); });
 }
 
-/// out = P d Q^T of the pixels d of `count` tiles from tile `first` on, which begin `offset` above and left of their
-/// outputs: V = B^T d B of the inputs, D = A dY A^T of the gradients of the outputs. Processors foresee rows of
-/// addresses, not squares: what the next tile has and this one has not is asked for.
+/// out = P d Q^T for the pixels d of `count` tiles from tile `first` on: V = B^T d B of the inputs, D = A dY A^T of the
+/// gradients of the outputs. `offset` as in pixels_of. It prefetches the columns that are new in the next tile:
+/// processors predict the next addresses along a row, but not those of a square.
 template <const auto& P, const auto& Q, class T>
 void transform_pixels(const Images<const Real>& x, const Grid<T>& grid, Index first, Index count, Index offset,
                       const Tensor& zeros, Planes planes, Real* out) {
@@ -102,7 +103,7 @@ void transform_pixels(const Images<const Real>& x, const Grid<T>& grid, Index fi
   }
 }
 
-/// y = A^T M A. `nowhere` has room for a pixel.
+/// y = A^T M A. Pixels outside the image are written to `nowhere`, which has room for one pixel.
 template <class T>
 void transform_output(const Real* M, Planes planes, const Grid<T>& grid, Index first, Index count, Real* nowhere,
                       const Images<Real>& y) {

@@ -1,28 +1,51 @@
-// Y = A^T [U . V] A for every tile, every pair of channels, and the sum over the input channels:
+// Winograd's convolution of a whole batch, and its gradients. The derivation is in conv2d_transforms.h.
+//
+// For every tile and every pair of channels Y = A^T [U . V] A, and the sum over the input channels comes before A:
 //   M[plane][tile, o] = sum over c of V[plane][tile, c] U[plane][c, o]
-// a product of matrices for each plane. The work on a group of tiles is
+// This is one matrix product per plane. A group of tiles is computed in three steps,
 //   x -> V = B^T d B, tile by tile;   M = V U, plane by plane;   M -> y = A^T M A, tile by tile
-// with a group so small that V and M stay in the cache.
+// and the group is so small that V and M stay in the cache.
 //
-// Backward. dx is the convolution of dy with the turned filters, padded by 2 - padding. For the weights,
+// Gradients. dx is a convolution of dy, see input_gradient. For the weights,
 //   dU[plane][o, c] = sum over tiles of D[plane][tile, o] V[plane][tile, c],   D = A dY A^T,   dweight = G^T dU G
-// where a fixed number of tasks does so with tiles of its own, and their dweight are added up.
+// Each of a fixed number of tasks does this with its own tiles, and then their dweight are added up.
 //
-// Which tile. The larger, the fewer products, and the larger the rounding errors: those of 4x4 outputs are like those
-// of a direct sum of some hundred terms. Sums that are shorter are exact enough to notice, and take tiles of 4x2 or
-// 2x2.
+// Which tile. A larger tile needs fewer products and makes larger rounding errors. Those of 4x4 outputs are as large as
+// those of a direct sum of a few hundred terms. So long sums use 4x4 tiles, shorter ones 4x2 and the shortest 2x2.
 #include "norma/layers/fast/conv2d_kernels.h"
 #include "norma/layers/fast/conv2d_tiles.h"
 
 namespace norma::fast {
 namespace {
 
-/// U = G g G^T for every pair of channels, as panels: for each plane, for each kPanel outputs (or the kLanes that
-/// remain), a row for each input. filters(i, j, c) points to the filters' numbers at row i, column j for input c, one
-/// for each output.
+// With fewer terms (products per sum) than this, errors of the tile may be more than three times the definition's.
+// Found with tests/bench/tile_rules.cpp; its table is in docs/fast_convolution.md. So are the next two rules.
+constexpr double kTermsFor4x2 = 52, kTermsFor4x4 = 210;
+// Thin images: most windows lie at the border, and many hold fewer terms than the average.
+constexpr Index kThinSide = 4;
+constexpr double kThinTerms = 0.7;
+// With few filters Eigen splits the definition's sums into parts. They are as exact as sums of a third (y) or half
+// (dweight) of the terms, and 4x4 is never exact enough.
+constexpr Index kFewFilters = 32, kFewFiltersOfGradient = 16;
+constexpr double kParts = 3, kPartsOfGradient = 2;
+
+// These decide the speed. `tests/bench/found_numbers.py BUILD group_bytes` times other values of the first, and so on.
+constexpr Index kCacheBytes = 384 << 10;  // group_bytes: for V and M of a group; U needs the rest of the L2 cache
+constexpr Index kMostTiles = 72;          // group_tiles: per group, where channels are few
+// gradient_tiles, large_gradient_tiles: per group for dweight. Each group reads and writes dU; if dU is large, that
+// takes longest, so the groups are larger.
+constexpr Index kTilesOfGradient = 48, kTilesOfLargeGradient = 96, kLargeGradient = 128 * 128;
+// short_sum, long_sum: terms per partial sum. Long ones are faster, short ones more exact; with so many channels the
+// definition's sums are long and inexact, too, and long ones are exact enough.
+constexpr Index kShortSum = 16, kLongSum = 32;
+constexpr Index kChannelsForLongSum = 48, kChannelsForLongSumOfGradient = 200;
+
+/// U = G g G^T for every pair of channels, in panels as multiply_panels wants them: per plane, per kPanel outputs (the
+/// last panel may have kLanes), one row per input. filters(i, j, c) points to the numbers at row i, column j of all
+/// filters for input c, one per output.
 template <class T, class Filters>
 Tensor transform_filters(Index inputs, Index outputs, const Filters& filters) {
-  const Index plane = inputs * padded(outputs) + kLanes;  // longer than needed, as in Planes
+  const Index plane = inputs * padded(outputs) + kLanes;  // longer than needed: see Planes
   Tensor U = Tensor::empty({T::planes, plane});
   Real* all = U.rows().data();
   parallel_blocks(blocks_of(outputs, kLanes), 1, [&](Index block, Index, Index) {
@@ -39,17 +62,17 @@ Tensor transform_filters(Index inputs, Index outputs, const Filters& filters) {
   return U;
 }
 
-/// Size of groups of at most `most` tiles, about equal and even in number: a small batch keeps two threads busy, too.
+/// The size of groups of at most `most` tiles each. The groups are about equal, and their number is even, so that a
+/// small batch keeps two threads busy.
 Index even_groups(Index tiles, Index most) { return blocks_of(tiles, 2 * blocks_of(tiles, 2 * most)); }
 
-/// y from x and transformed filters, a group of tiles at a time.
+/// y from x and transformed filters, one group of tiles after another.
 template <class T>
 void convolve(const Tensor& x, const Tensor& U, Index padding, Index terms_per_sum, Tensor& y) {
   const Index inputs = x.dim(1), outputs = y.dim(1);
-  // Tiles whose V and M leave room for U in a core's second-level cache.
-  const Index fitting = (384 << 10) / (T::planes * (inputs + outputs) * static_cast<Index>(sizeof(Real)));
+  const Index fitting = kCacheBytes / (T::planes * (inputs + outputs) * static_cast<Index>(sizeof(Real)));
   const Grid<T> grid{y};
-  const Index group = even_groups(grid.count, std::clamp<Index>(fitting, 2 * kTileRows, 72));
+  const Index group = even_groups(grid.count, std::clamp<Index>(fitting, 2 * kTileRows, kMostTiles));
   const Planes in(group, inputs), out(group, outputs);
   const Tensor zeros({inputs});
   Tensor scratch = Tensor::empty({omp_get_max_threads(), T::planes * (in.plane + out.plane) + outputs});
@@ -77,20 +100,20 @@ void filters_of(const Real* dU, Planes planes, Index inputs, Index outputs, Real
     });
 }
 
-/// A task adds up dU over its tiles and makes its share of dweight of it, which has fewer numbers: with 4x4, a quarter.
+/// Each task adds up dU over its tiles and turns it into its share of dweight, which is smaller (with 4x4, a quarter).
 template <class T>
 void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor& dweight) {
   const Index inputs = x.dim(1), outputs = dy.dim(1);
   const Grid<T> grid{dy};
-  // With every group dU is read and written, and where it is large, that takes longest.
-  const Index group_size = even_groups(grid.count, inputs * outputs > 128 * 128 ? 96 : 48);
+  const Index most = inputs * outputs > kLargeGradient ? kTilesOfLargeGradient : kTilesOfGradient;
+  const Index group_size = even_groups(grid.count, most);
   const Planes in(group_size, inputs), out(group_size, outputs), pairs(outputs, inputs);
   const Tensor zeros({std::max(inputs, outputs)});
   const Shape of_threads{omp_get_max_threads(), T::planes * (in.plane + out.plane + pairs.plane)};
   Tensor scratch = Tensor::empty(of_threads);
   add_up(blocks_of(grid.count, group_size), scratch, dweight, [&](Index begin, Index end, Real* V, Real* share) {
     Real *D = V + T::planes * in.plane, *dU = D + T::planes * out.plane;
-    // Lanes behind the last channel are multiplied too; nobody reads what they give, but leftovers may make it slow.
+    // Lanes after the last channel are multiplied too. Nobody reads the result, but leftover denormal numbers are slow.
     if (inputs % kLanes != 0) std::fill_n(V, T::planes * in.plane, Real{0});
     for (Index group = begin; group < end; ++group) {
       const Index first = group * group_size, count = std::min(group_size, grid.count - first);
@@ -106,7 +129,7 @@ void weight_gradient_by(const Tensor& x, const Tensor& dy, Index padding, Tensor
   });
 }
 
-/// How many of the 9 numbers under a window lie inside the image, on average over the h x w outputs.
+/// How many of the 9 numbers under a window lie inside the image, on average over the outputs. Shapes as of x and y.
 double inside(const Shape& in, const Shape& out, Index padding) {
   const auto pairs = [padding](Index size_in, Index size_out) {
     Index count = 0;
@@ -117,59 +140,75 @@ double inside(const Shape& in, const Shape& out, Index padding) {
   return pairs(in[2], out[2]) * pairs(in[3], out[3]);
 }
 
-/// Calls run with the largest tile whose errors sums of so many terms hide, and which the images fill. Where most
-/// windows lie at the border, many hold fewer terms than the average. The bounds were found with random shapes; whoever
-/// passes at most 200 terms gets no 4x4.
-template <class Run>
+/// The number of terms that stands for `terms` where Eigen splits the definition's sums; too few for 4x4.
+double split_terms(double terms, double parts) { return std::min(terms / parts, kTermsFor4x4 - 1); }
+
+/// Calls run with the largest tile whose errors are small beside those of sums of `terms` terms, and which y fills.
+template <WinogradTile forced, class Run>
 void choose_tile(double terms, const Shape& y, const Run& run) {
   const Index side = std::min(y[2], y[3]);
-  if (side <= 4) terms *= 0.7;
-  if (side < 3 || terms < 52)
-    run(Tile<2, 2>{});
-  else if (terms < 210)
-    run(Tile<4, 2>{});
-  else
-    run(Tile<4, 4>{});
+  if (side <= kThinSide) terms *= kThinTerms;
+  WinogradTile tile = forced;
+  if (forced == WinogradTile::by_error)
+    tile = side < 3 || terms < kTermsFor4x2 ? WinogradTile::of_2x2
+           : terms < kTermsFor4x4           ? WinogradTile::of_4x2
+                                            : WinogradTile::of_4x4;
+  if (tile == WinogradTile::of_2x2) return run(Tile<2, 2>{});
+  if (tile == WinogradTile::of_4x2) return run(Tile<4, 2>{});
+  run(Tile<4, 4>{});
 }
 
+template <WinogradTile tile>
 void forward(const Tensor& x, const Tensor& weight, Index /*stride*/, Index padding, Tensor& y) {
   const Index inputs = x.dim(1), outputs = y.dim(1);
-  Tensor by_output = Tensor::empty({9 * inputs, outputs});  // an output's number beside the next one's
+  Tensor by_output = Tensor::empty({9 * inputs, outputs});  // the outputs are neighbours in memory
   parallel_blocks(9 * inputs, kLanes, [&](Index first, Index n, Index) {
     by_output.rows().middleRows(first, n) = weight.rows().middleCols(first, n).transpose();
   });
   const Real* filters = by_output.rows().data();
   const auto filter = [=](Index i, Index j, Index c) { return filters + ((i * 3 + j) * inputs + c) * outputs; };
-  // With few filters, Eigen adds up the definition's sums in several parts, which is more exact.
   const double terms = inside(x.shape(), y.shape(), padding) * static_cast<double>(inputs);
-  choose_tile(outputs < 32 ? std::min(terms / 3, 200.0) : terms, y.shape(), [&]<class T>(T) {
-    convolve<T>(x, transform_filters<T>(inputs, outputs, filter), padding, inputs < 48 ? 16 : 32, y);
+  const Index terms_per_sum = inputs < kChannelsForLongSum ? kShortSum : kLongSum;
+  choose_tile<tile>(outputs < kFewFilters ? split_terms(terms, kParts) : terms, y.shape(), [&]<class T>(T) {
+    convolve<T>(x, transform_filters<T>(inputs, outputs, filter), padding, terms_per_sum, y);
   });
 }
 
+/// dx is a convolution, too. Along one axis y_i = sum over u of x_{i+u-p} w_u, with padding p, so pixel x_a is in
+/// output i under w_u where i = a + p - u, and
+///   dx_a = sum over u of dy_{a+p-u} w_u = sum over v of dy_{a+v-(2-p)} w_{2-v}      (v = 2 - u)
+/// This is y's formula with dy for x, the filter turned round, and padding 2 - p: with p = 0, y is two pixels shorter
+/// than x, and the first pixel x_0 is in y_0 alone, so that two of dx_0's three terms are padding.
+template <WinogradTile tile>
 void input_gradient(const Tensor& dy, const Tensor& weight, Index /*stride*/, Index padding, Tensor& dx) {
   const Index inputs = dy.dim(1), outputs = dx.dim(1);
   const Real* filters = weight.rows().data();
   const auto turned = [=](Index i, Index j, Index c) { return filters + ((c * 3 + 2 - i) * 3 + 2 - j) * outputs; };
-  // The definition adds nine sums of `inputs` terms, which is about as exact as one of twice that length.
+  // The definition adds up nine sums of `inputs` terms, which is about as exact as one of twice that length.
   const double terms = inside(dy.shape(), dx.shape(), 2 - padding) / 9 * 2 * static_cast<double>(inputs);
-  choose_tile(terms, dx.shape(), [&]<class T>(T) {
-    convolve<T>(dy, transform_filters<T>(inputs, outputs, turned), 2 - padding, inputs < 200 ? 16 : 32, dx);
+  const Index terms_per_sum = inputs < kChannelsForLongSumOfGradient ? kShortSum : kLongSum;
+  choose_tile<tile>(terms, dx.shape(), [&]<class T>(T) {
+    convolve<T>(dy, transform_filters<T>(inputs, outputs, turned), 2 - padding, terms_per_sum, dx);
   });
 }
 
+template <WinogradTile tile>
 void weight_gradient(const Tensor& x, const Tensor& dy, Index /*stride*/, Index padding, Tensor& dweight) {
   const double terms = inside(x.shape(), dy.shape(), padding) / 9 * static_cast<double>(dy.pixels().rows());
-  // With few filters, as in forward().
-  choose_tile(dy.dim(1) < 16 ? std::min(terms / 2, 200.0) : terms, dy.shape(),
-              [&]<class T>(T) { weight_gradient_by<T>(x, dy, padding, dweight); });
+  const bool few = dy.dim(1) < kFewFiltersOfGradient;
+  choose_tile<tile>(few ? split_terms(terms, kPartsOfGradient) : terms, dy.shape(),
+                    [&]<class T>(T) { weight_gradient_by<T>(x, dy, padding, dweight); });
 }
+
+template <WinogradTile tile>
+constexpr Conv2dKernels kKernels{forward<tile>, input_gradient<tile>, weight_gradient<tile>};
 
 }  // namespace
 
-const Conv2dKernels& winograd_kernels() {
-  static constexpr Conv2dKernels kernels{forward, input_gradient, weight_gradient};
-  return kernels;
+const Conv2dKernels& winograd_kernels(WinogradTile tile) {
+  static constexpr Conv2dKernels kernels[] = {kKernels<WinogradTile::by_error>, kKernels<WinogradTile::of_2x2>,
+                                              kKernels<WinogradTile::of_4x2>, kKernels<WinogradTile::of_4x4>};
+  return kernels[static_cast<std::size_t>(tile)];
 }
 
 }  // namespace norma::fast

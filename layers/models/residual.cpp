@@ -17,16 +17,7 @@ Residual::Residual(std::shared_ptr<Module> body, std::shared_ptr<Module> shortcu
 }
 
 Tensor Residual::forward(const Tensor& x) {
-  if (!training()) return sum_of_parts(x);
-  KeepBuffers if_a_part_throws(*this);  // body has moved its running statistics
-  Tensor y = sum_of_parts(x);
-  if_a_part_throws.release();
-  return y;
-}
-
-Tensor Residual::sum_of_parts(const Tensor& x) const {
-  const Tensor through = forward_child("body", *body_, x);
-  const Tensor around = shortcut_ ? forward_child("shortcut", *shortcut_, x) : x;
+  const Tensor through = (*body_)(x), around = shortcut_ ? (*shortcut_)(x) : x;
   check(through.shape() == around.shape(), "Residual: body makes ", through.shape(), " of x ", x.shape(), ", shortcut ",
         around.shape());
   return add(through, around);

@@ -1,4 +1,4 @@
-// Residual: a body with a shortcut around it.
+// Residual: a body of layers, and a shortcut past it.
 #pragma once
 
 #include "norma/layers/module.h"
@@ -9,8 +9,7 @@ namespace norma {
 /// Where body changes the shape the shortcut must too, by a 1x1 convolution of the same stride:
 ///   Residual(Sequential(Conv2d(32, 64, {.stride = 2, .padding = 1, .bias = false}), BatchNorm2d(64), ReLU(), ...),
 ///            Sequential(Conv2d(32, 64, {.kernel_size = 1, .stride = 2, .bias = false}), BatchNorm2d(64)))
-/// Throws Error if the two shapes differ. An Error of a child is passed on with "layer body, ..." in front; after any Error
-/// the buffers of both are what they were.
+/// Throws Error if the two shapes differ.
 /// Source: He, Zhang, Ren & Sun 2016, "Deep Residual Learning for Image Recognition", section 3.2, equations 1 and 2.
 class Residual : public Module {
  public:
@@ -27,8 +26,6 @@ class Residual : public Module {
   Index multiply_adds(const Shape& in, const Shape& out) const override;
 
  private:
-  Tensor sum_of_parts(const Tensor& x) const;
-
   std::shared_ptr<Module> body_, shortcut_;  // shortcut_ is nullptr for the identity
 };
 

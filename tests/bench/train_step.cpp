@@ -12,8 +12,7 @@
 #include "norma/data/loader.h"
 #include "norma/data/synthetic.h"
 #include "norma/layers/loss.h"
-#include "norma/layers/models/batch_norm_model.h"
-#include "norma/layers/models/bench_nets.h"
+#include "norma/layers/models/batch_norm_tools.h"
 #include "norma/layers/models/networks.h"
 #include "norma/optim/sgd.h"
 

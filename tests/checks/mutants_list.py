@@ -16,15 +16,20 @@ CHANNEL_STATS = [
     ("the two weights of momentum exchanged",
      "(1 - momentum) * running.pixels().row(0).cast<double>() + momentum * value",
      "momentum * running.pixels().row(0).cast<double>() + (1 - momentum) * value"),
+    ("eps outside the root", "inv_std(inverse_std(stats.variance, eps))", "inv_std(1 / (stats.variance.sqrt() + eps))"),
+    ("no eps", "inverse_std(stats.variance, eps)", "inverse_std(stats.variance, 0)"),
     ("a huge running variance becomes infinite", "average.min(double{std::numeric_limits<Real>::max()})", "average"),
+]
+
+CHANNEL_STATS_H = [
+    ("both terms divided by m - 1", "stats_depend_on_x ? 1 / static_cast<double>(x.pixels().rows()) : 0",
+     "stats_depend_on_x ? 1 / static_cast<double>(x.pixels().rows() - 1) : 0"),
 ]
 
 BATCH_NORM = [
     # Backward.
     ("dx without the dbeta term", "(mean_dy + (x.row(i)", "((x.row(i)"),
     ("dx without gamma", "gamma_inv_std = k.gamma * k.inv_std, mean_dy", "gamma_inv_std = k.inv_std, mean_dy"),
-    ("both terms divided by m - 1", "stats_depend_on_x ? 1 / static_cast<double>(x.pixels().rows()) : 0",
-     "stats_depend_on_x ? 1 / static_cast<double>(x.pixels().rows() - 1) : 0"),
     ("dgamma with x instead of x - mean", "slope * (x_row[c] - k.mean[c])", "slope * x_row[c]"),
     ("dgamma with the mean rounded to float", "(x_row[c] - k.mean[c])", "(x_row[c] - static_cast<float>(k.mean[c]))"),
     ("evaluation differentiates the statistics", "x, fixed, gamma, beta, eps, false)",
@@ -34,8 +39,6 @@ BATCH_NORM = [
     # Forward.
     ("y with the mean rounded to float", "in.row(i).cast<double>() - k.mean)",
      "in.row(i).cast<double>() - k.mean.cast<float>().cast<double>())"),
-    ("eps outside the root", "inverse_std(stats.variance, eps)", "1 / (stats.variance.sqrt() + eps)"),
-    ("no eps", "inverse_std(stats.variance, eps)", "inverse_std(stats.variance, 0)"),
     # The layer.
     ("the running variance takes the biased one", "batch.variance * (m / (m - 1))", "batch.variance"),
     ("the running variance has its own momentum", "(m / (m - 1)), momentum)", "(m / (m - 1)), 0.1)"),
@@ -72,21 +75,24 @@ BATCH_NORM = [
     ("freezing twice forgets what was trained", "on == std::exchange(frozen_, on) ||", "(frozen_ = on, false) ||"),
     ("recalibrated with the biased variance", "seen.squares / (seen.count - 1)", "seen.squares / seen.count"),
     ("NaN can be set", "if (!seen.mean.isFinite().all() || !seen.squares.isFinite().all())", "if (false)"),
-    ("recalibrated from the last batch alone", "report_into_->merge(channel_moments(x))",
-     "*report_into_ = channel_moments(x)"),
-    ("lint forgets that a layer was recalibrated", "  if (batches >= trusted_from_) return 0;\n", ""),
-    ("lint does not see a reset", "  trusted_from_ = std::numeric_limits<double>::infinity();\n", ""),
-    ("lint believes a counter of 0", "if (batches == 0)", "if (false)"),
+    ("lint forgets that a layer was recalibrated", "num_batches_tracked_.item() >= *set_at_", "false"),
+    ("lint does not see a reset", "  set_at_ = std::nullopt;\n", ""),
+]
+
+LINT = [
+    ("lint believes a counter of 0", "if (*batches > 0) return", "return"),
     ("lint is content with 10% of the start", "start > 0.01", "start > 0.1"),
-    ("lint takes momentum for the weight of the old", "std::pow(1 - options_", "std::pow(options_"),
+    ("lint takes momentum for the weight of the old", "std::pow(1 - norm.options().momentum.value_or(1)",
+     "std::pow(norm.options().momentum.value_or(1)"),
     ("lint accepts momentum 0.5", "momentum >= 0.5", "momentum > 0.5"),
 ]
 
-BATCH_NORM_MODEL = [
-    ("a name without the outer ones", 'name.empty() ? child_name : name + "." + child_name', "child_name"),
-    ("a layer used twice is found twice", "if (std::none_of(all.begin(), all.end(), is_this)) all", "all"),
+BATCH_NORM_TOOLS = [
+    ("a layer used twice is found twice", "if (norm && std::none_of(all.begin(), all.end(), is_this)) all",
+     "if (norm) all"),
     ("a layer without statistics cannot be left unfrozen", "if (norm->options().track_running_stats) norm->freeze(on);",
      "norm->freeze(on);"),
+    ("recalibrated from the last batch alone", ".merge(channel_moments(x))", " = channel_moments(x)"),
     ("recalibrate leaves the model in evaluation", "const EvalMode evaluating(model)", "model.eval()"),
     ("recalibrate measures in training", "  const EvalMode evaluating(model);\n", ""),
     ("a failed recalibrate restores nothing", "KeepBuffers on_exception(model);",
@@ -163,7 +169,7 @@ FAST_WINOGRAD = [
     ("the filter of dx is not turned", "filters + ((c * 3 + 2 - i) * 3 + 2 - j)", "filters + ((c * 3 + i) * 3 + j)"),
     ("dx with the padding of y", "transform_filters<T>(inputs, outputs, turned), 2 - padding,",
      "transform_filters<T>(inputs, outputs, turned), padding,"),
-    ("tiles of 4x4 for any number of terms", "terms < 210", "terms < 52"),
+    ("tiles of 4x4 for any number of terms", "kTermsFor4x4 = 210", "kTermsFor4x4 = 52"),
     ("dU begins with what was there before", "group > begin);", "true);"),
     ("the last group of tiles is as large as the others", "count = std::min(group_size, grid.count - first);",
      "count = group_size;"),
@@ -190,8 +196,10 @@ FAST_BATCH_NORM_RELU = [
 
 MUTANTS = {
     "layers/channel_stats.cpp": CHANNEL_STATS,
+    "layers/channel_stats.h": CHANNEL_STATS_H,
     "layers/batch_norm.cpp": BATCH_NORM,
-    "layers/models/batch_norm_model.cpp": BATCH_NORM_MODEL,
+    "layers/models/lint.cpp": LINT,
+    "layers/models/batch_norm_tools.cpp": BATCH_NORM_TOOLS,
     "layers/image_norm.cpp": IMAGE_NORM,
     "layers/group_norm.cpp": GROUP_NORM,
     "layers/layer_norm.cpp": LAYER_NORM,

@@ -37,6 +37,14 @@ holds 'lab: the same CSV on one thread' cmp one/curves.csv two/curves.csv
 "$norma" lab convergence "${short[@]}" --seed 1 --out seed >out 2>err
 holds 'lab: another CSV with another seed' bash -c '! cmp -s seed/curves.csv two/curves.csv'
 
+# norma modes is norma lab modes: eval() does not look at the neighbours, forgets its start, and folds.
+"$norma" modes "${short[@]}" --out modes >out 2>err
+holds 'modes: exit code 0' [ $? = 0 ]
+holds 'modes: eval() does not depend on the company' grep -qE 'moved between (-?[0-9.]+) and -?[0-9.]+, in eval\(\) by 0\.$' out
+holds 'modes: in eval() one answer for all neighbours' [ "$(grep -c ',eval,' modes/neighbours.csv)" = 6 -a "$(grep ',eval,' modes/neighbours.csv | cut -d, -f2- | sed 's/.*eval/eval/' | sort -u | wc -l)" = 1 ]
+holds 'modes: folded' bash -c "tail -n 1 modes/folding.csv | grep -qE '^18,14,(0[.0-9]*),\1,[0-9.]+e-0[67]$'"
+holds 'modes: a row for recalibrate()' grep -qE '^recalibrate\(\),0\.[0-9]+,0\.[0-9]+$' modes/reset.csv
+
 # Killed in the middle, and in the middle of writing a line.
 "$norma" lab convergence "${short[@]}" --threads 1 --out killed >out 2>err &
 pid=$!

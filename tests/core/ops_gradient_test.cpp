@@ -42,56 +42,5 @@ TEST(OpsGradient, ATensorUsedTwice) {
                   {x});
 }
 
-/// a * b, with what a rule could forget.
-Tensor wrong_mul(const Tensor& a, const Tensor& b, bool forget_a, bool forget_b) {
-  return record("wrong_mul", mul(a.detach(), b.detach()), {a, b}, [a, b, forget_a, forget_b](const Tensor& dy) {
-    a.accumulate_grad(forget_a ? Tensor(a.shape()) : mul(dy, b));
-    b.accumulate_grad(forget_b ? Tensor(b.shape()) : mul(dy, a));
-  });
-}
-
-TEST(Gradcheck, FindsAMissingTerm) {
-  const Tensor a = random_leaf({3, 4}, 1), b = random_leaf({3, 4}, 2);
-  EXPECT_LE(gradcheck([&] { return wrong_mul(a, b, false, false); }, {a, b}), 1e-6);
-  EXPECT_GT(gradcheck([&] { return wrong_mul(a, b, true, false); }, {a, b}), 1e-3);
-  EXPECT_GT(gradcheck([&] { return wrong_mul(a, b, false, true); }, {a, b}), 1e-3);
-  EXPECT_GT(gradcheck([&] { return wrong_mul(a, a, false, true); }, {a}), 1e-3);
-}
-
-TEST(Gradcheck, FindsOneWrongEntryAmongMany) {
-  const Tensor x = random_leaf({20, 50}, 1);
-  const auto f = [&] {
-    return record("almost", x.clone(), {x}, [x](const Tensor& dy) {
-      Tensor dx = dy.clone();
-      dx.rows()(7, 11) = 0;
-      x.accumulate_grad(std::move(dx));
-    });
-  };
-  EXPECT_GT(gradcheck(f, {x}), 1e-3);
-}
-
-TEST(Gradcheck, RefusesInputsItCannotCheck) {
-  const Tensor x = random_leaf({2}, 1), unused = random_leaf({3}, 2), constant = random_tensor({2}, 3);
-  expect_error(
-      [&] {
-        gradcheck([&] { return mul(x, constant); }, {x, constant});
-      },
-      {"gradcheck", "requires_grad", "(2)"});
-  expect_error(
-      [&] {
-        gradcheck([&] { return mul(x, x); }, {x, unused});
-      },
-      {"gradcheck", "input 1", "(3)", "no gradient"});
-  expect_error([&] { gradcheck([&] { return scale(x, kNaN); }, {x}); }, {"gradcheck", "not finite"});
-}
-
-TEST(Gradcheck, LeavesTheInputsAsTheyWereAndWithoutGradient) {
-  const Tensor x = random_leaf({3, 4}, 1);
-  const Tensor before = x.clone();
-  gradcheck([&] { return mul(x, x); }, {x});
-  EXPECT_TRUE(same_bits(x, before));
-  EXPECT_FALSE(x.grad().defined());
-}
-
 }  // namespace
 }  // namespace norma::test

@@ -5,7 +5,8 @@
 #include "norma/layers/conv2d.h"
 #include "norma/layers/dropout.h"
 #include "norma/layers/init.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
+#include "norma/layers/models/lint.h"
 #include "norma/layers/relu.h"
 #include "norma/optim/sgd.h"
 #include "norma/tests/helpers.h"
@@ -86,23 +87,23 @@ TEST(Recalibrate, AFailureDoesNotSilenceTheLint) {
   EXPECT_THROW(recalibrate(net, 2, [](Index i) { return batch(static_cast<std::uint64_t>(i)); }), NonFiniteError);
   EXPECT_EQ(bytes_of(net.named_buffers()), before);
   net.eval();
-  EXPECT_EQ(net.lint().size(), 2U);
+  EXPECT_EQ(lint(net).size(), 2U);
 }
 
 TEST(Lint, TrustsRecalibratedStatisticsUntilTheyAreReset) {
   BatchNorm2d layer(3);
   recalibrate(layer, 1, [](Index) { return batch(1); });
   layer.eval();
-  EXPECT_TRUE(layer.lint().empty());
+  EXPECT_TRUE(lint(layer).empty());
   layer.reset_running_stats();
-  EXPECT_EQ(layer.lint().size(), 1U);
+  EXPECT_EQ(lint(layer).size(), 1U);
   layer.train();
   layer.forward(batch(1));
   layer.eval();
-  EXPECT_EQ(layer.lint().size(), 1U) << "as many batches as before the reset";
+  EXPECT_EQ(lint(layer).size(), 1U) << "as many batches as before the reset";
   recalibrate(layer, 1, [](Index) { return batch(1); });
   layer.load_state_dict(BatchNorm2d(3).state_dict());
-  EXPECT_EQ(layer.lint().size(), 1U) << "a state that saw nothing";
+  EXPECT_EQ(lint(layer).size(), 1U) << "a state that saw nothing";
 }
 
 TEST(Lint, LooksAtTheStatisticsOfAStateWithoutCounter) {
@@ -112,7 +113,7 @@ TEST(Lint, LooksAtTheStatisticsOfAStateWithoutCounter) {
   old.pop_back();
   loaded.load_state_dict(old);
   loaded.eval();
-  EXPECT_TRUE(loaded.lint().empty());
+  EXPECT_TRUE(lint(loaded).empty());
 }
 
 TEST(SetRunningStats, ChecksWhatItTakes) {

@@ -1,4 +1,5 @@
 // The layers without a test file of their own.
+#include "norma/core/storage.h"
 #include "norma/layers/dropout.h"
 #include "norma/layers/flatten.h"
 #include "norma/layers/linear.h"
@@ -25,6 +26,28 @@ TEST(ReLU, NaNStaysNaN) {
   const Values y = relu(Tensor::from_values({3}, {kNaN, -1, 1})).to_values();
   EXPECT_TRUE(std::isnan(y[0]));
   EXPECT_EQ(y[1], 0);
+}
+
+TEST(ReLU, NaNIsPassedOnInBothDirections) {
+  const Tensor x = Tensor::from_values({4}, {kNaN, -0.0f, 1, -1}).requires_grad(true);
+  const Tensor y = relu(x);
+  sum(mul(y, Tensor::from_values({4}, {2, kNaN, kNaN, kNaN}))).backward();
+  const Values dx = x.grad().to_values();
+  EXPECT_EQ(dx[0], 2) << "where x is NaN";
+  EXPECT_EQ(dx[1], 0);
+  EXPECT_TRUE(std::isnan(dx[2]));
+  EXPECT_EQ(dx[3], 0);
+}
+
+TEST(ReLU, FreesItsInput) {
+  const Tensor x = Tensor::from_values({2}, {-3, 3}).requires_grad(true);
+  Tensor product = mul(x, x);
+  const Index before = Storage::live();
+  const Tensor y = relu(product);
+  product = Tensor();
+  EXPECT_EQ(Storage::live(), before);
+  sum(y).backward();
+  EXPECT_EQ(x.grad().to_values(), (Values{-6, 6}));
 }
 
 TEST(ReLU, OverManyBlocksAndEmpty) {
@@ -129,6 +152,21 @@ TEST(Linear, ByHandWithAndWithoutBias) {
   EXPECT_EQ(x.grad().to_values(), (Values{5, 2, -1, 11, 4, -3}));
   EXPECT_EQ(weight.grad().to_values(), (Values{13, 17, 21, 18, 24, 30}));
   EXPECT_EQ(bias.grad().to_values(), (Values{4, 6}));
+}
+
+TEST(Linear, KeepsItsInputOnlyForTheWeight) {
+  const Tensor x = Tensor::full({1, 2}, 3).requires_grad(true);
+  for (const bool trained : {true, false}) {
+    const Tensor weight = Tensor::full({1, 2}, 5).requires_grad(trained);
+    Tensor doubled = scale(x, 2);
+    const Index before = Storage::live();
+    const Tensor y = linear(doubled, weight, Tensor());
+    doubled = Tensor();
+    EXPECT_EQ(Storage::live(), before + (trained ? 1 : 0));
+    x.zero_grad();
+    sum(y).backward();
+    EXPECT_EQ(x.grad().to_values(), (Values{10, 10}));
+  }
 }
 
 TEST(Linear, Errors) {

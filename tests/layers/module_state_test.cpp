@@ -1,6 +1,7 @@
 // What a Module tells of itself: the warnings about modes, and the state dictionary.
 #include "norma/layers/batch_norm.h"
 #include "norma/layers/conv2d.h"
+#include "norma/layers/models/lint.h"
 #include "norma/layers/sequential.h"
 #include "norma/tests/helpers.h"
 
@@ -11,7 +12,7 @@ Tensor batch(Index i) { return random_tensor({8, 3, 8, 9}, 100 + static_cast<std
 
 std::vector<std::string> codes(const Module& model) {
   std::vector<std::string> all;
-  for (const auto& [code, text] : model.lint()) all.push_back(code);
+  for (const auto& [code, place, text] : lint(model)) all.push_back(code);
   return all;
 }
 using Codes = std::vector<std::string>;
@@ -29,7 +30,7 @@ TEST(Lint, KnowsTheUsualMistakes) {
   for (Index i = 0; i < 3; ++i) net.forward(batch(i));
   net.eval();
   ASSERT_EQ(codes(net), Codes{"few-batches"});
-  const std::string text = net.lint()[0].text;
+  const std::string text = lint(net)[0].place + lint(net)[0].text;
   EXPECT_NE(text.find("layer 1, BatchNorm2d(2): "), std::string::npos) << text;
   EXPECT_NE(text.find("saw 3 batches still hold 73%"), std::string::npos) << text;  // 0.9^3
   net.train();

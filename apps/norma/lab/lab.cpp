@@ -12,12 +12,13 @@
 #include <set>
 
 #include "norma/apps/norma/lab/lab_config.h"
-#include "norma/apps/norma/lab/progress_line.h"
 #include "norma/apps/norma/lab/results.h"
 #include "norma/apps/norma/run/interrupt.h"
 #include "norma/apps/norma/run/run_folder.h"
 #include "norma/apps/report/chart.h"
+#include "norma/apps/training/progress.h"
 #include "norma/data/files/atomic_file.h"
+#include "norma/layers/module.h"
 
 namespace norma::lab {
 
@@ -104,6 +105,7 @@ class Run {
   /// Runs what is missing and says what was found; returns the exit code.
   int run() {
     const InterruptsNoted interrupts;
+    const Observer nobody_is_warned(Observer::Sees::what_runs);  // of what experiments do on purpose
     int code = kDone;
     double left = 0;
     for (const NamedJob& job : jobs_) left += results_.has(job.key) ? 0 : job.job.seconds;

@@ -6,13 +6,22 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <sstream>
 #include <system_error>
 
+#include "norma/apps/training/csv.h"
 #include "norma/core/check.h"
 #include "norma/data/files/atomic_file.h"
 #include "norma/data/files/files.h"
 
 namespace norma::lab {
+namespace {
+
+constexpr std::uintmax_t kMaxResults = 1 << 28;  // bytes
+
+std::string word_of(const Json& cell) { return cell.is_string() ? cell.get<std::string>() : cell.dump(); }
+
+}  // namespace
 
 std::size_t Table::place(const std::string& column) const {
   const auto found = std::find(columns.begin(), columns.end(), column);
@@ -22,54 +31,44 @@ std::size_t Table::place(const std::string& column) const {
 
 Table Table::where(const std::string& column, const Json& value) const {
   Table part{columns, {}};
-  const std::size_t at = place(column);
-  std::copy_if(rows.begin(), rows.end(), std::back_inserter(part.rows),
-               [&](const std::vector<Json>& row) { return row[at] == value; });
+  for (const std::size_t at = place(column); const auto& row : rows)
+    if (row[at] == value) part.rows.push_back(row);
   return part;
 }
 
 std::vector<double> Table::numbers(const std::string& column) const {
-  const std::size_t at = place(column);
   std::vector<double> values;
-  for (const auto& row : rows) values.push_back(row[at].is_number() ? row[at].get<double>() : std::nan(""));
+  for (const std::size_t at = place(column); const auto& row : rows)
+    values.push_back(row[at].is_number() ? row[at].get<double>() : std::nan(""));
   return values;
 }
 
 std::vector<std::string> Table::words(const std::string& column) const {
-  const std::size_t at = place(column);
   std::vector<std::string> values;
-  for (const auto& row : rows) values.push_back(row[at].is_string() ? row[at].get<std::string>() : row[at].dump());
+  for (const std::size_t at = place(column); const auto& row : rows) values.push_back(word_of(row[at]));
   return values;
 }
 
 std::vector<Json> Table::distinct(const std::string& column) const {
-  const std::size_t at = place(column);
   std::vector<Json> values;
-  for (const auto& row : rows)
+  for (const std::size_t at = place(column); const auto& row : rows)
     if (std::find(values.begin(), values.end(), row[at]) == values.end()) values.push_back(row[at]);
   return values;
 }
-
-namespace {
-
-constexpr std::uintmax_t kMaxResults = 1 << 28;  // bytes
-
-}  // namespace
 
 Results::Results(const std::filesystem::path& run) : file_(run / "jobs.jsonl") {
   std::error_code ignored;
   if (!std::filesystem::exists(file_, ignored)) return;
   const std::string text = read_bytes(file_, kMaxResults);
   const std::size_t whole = text.rfind('\n') + 1;  // 0 where there is none
-  for (std::size_t begin = 0; begin < whole;) {
-    const std::size_t end = text.find('\n', begin);
+  std::istringstream lines(text.substr(0, whole));
+  for (std::string line; std::getline(lines, line);) {
     try {
-      const Json line = Json::parse(text.substr(begin, end - begin));
-      jobs_[line.at("job").get<std::string>()] = line.at("rows");
+      const Json job = Json::parse(line);
+      jobs_[job.at("job").get<std::string>()] = job.at("rows");
     } catch (const Json::exception&) {
       throw DataError(join(file_.string(), ": line ", jobs_.size() + 1, " is damaged"));
     }
-    begin = end + 1;
   }
   if (whole < text.size()) write_file(file_, std::string_view(text).substr(0, whole));
 }
@@ -105,27 +104,12 @@ Tables Results::tables(const std::map<std::string, std::vector<std::string>>& co
   return tables;
 }
 
-namespace {
-
-std::string cell_text(const Json& cell) {
-  if (cell.is_null()) return "";
-  if (!cell.is_string()) return cell.dump();
-  const std::string text = cell;
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char letter : text) quoted += letter == '"' ? std::string("\"\"") : std::string(1, letter);
-  return quoted + "\"";
-}
-
-}  // namespace
-
 std::string csv(const Table& table) {
-  std::string text;
-  for (std::size_t i = 0; i < table.columns.size(); ++i) text.append(i > 0 ? "," : "").append(table.columns[i]);
-  text += "\n";
+  std::string text = csv_line(table.columns) + "\n";
   for (const auto& row : table.rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) text.append(i > 0 ? "," : "").append(cell_text(row[i]));
-    text += "\n";
+    std::vector<std::string> fields;
+    for (const Json& cell : row) fields.push_back(cell.is_null() ? "" : word_of(cell));
+    text += csv_line(fields) + "\n";
   }
   return text;
 }

@@ -2,61 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
-#include "norma/layers/loss.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 
 namespace norma::lab {
-
-Trainer::Trainer(Module& model, const DataSets& datasets, const Recipe& r)
-    : model_(model),
-      loader_(datasets.train, {.batch_size = r.batch_size,
-                               .shuffle = true,
-                               .augment = r.augment,
-                               .seed = r.seed,
-                               .normalisation = datasets.normalisation}),
-      optimizer_(model.named_parameters(),
-                 {.lr = r.lr, .momentum = r.momentum, .weight_decay = r.weight_decay, .nesterov = r.momentum > 0}) {}
-
-Batch Trainer::next_batch() {
-  const Index place = steps_ % loader_.batches();
-  if (place == 0) loader_.start_epoch(steps_ / loader_.batches());
-  ++steps_;
-  return loader_.batch(place);
-}
-
-Score Trainer::step() {
-  const Batch batch = next_batch();
-  model_.train();
-  optimizer_.zero_grad();
-  Tensor logits;
-  try {
-    logits = model_(batch.images);
-  } catch (const NonFiniteError&) {
-    return {};
-  }
-  const Tensor loss = cross_entropy(logits, batch.labels);
-  if (!std::isfinite(loss.item())) return {};
-  loss.backward();
-  optimizer_.step();
-  return {static_cast<double>(loss.item()),
-          static_cast<double>(count_correct(logits, batch.labels)) / static_cast<double>(batch.images.dim(0))};
-}
-
-Score score(Module& model, const ImageSet& images, const PixelStats& normalisation, Index batch_size,
-            bool training_mode) {
-  const KeepBuffers keep(model);
-  const EvalMode back_afterwards(model);
-  model.train(training_mode);
-  DataLoader loader(images, {.batch_size = batch_size, .normalisation = normalisation});
-  try {  // forward() and not the model: that would warn of what is done here on purpose
-    const Score s = evaluate([&model](const Tensor& x) { return model.forward(x); }, loader);
-    return std::isfinite(s.loss) ? s : Score{std::nan(""), s.accuracy};
-  } catch (const NonFiniteError&) {
-    return {};
-  }
-}
 
 std::vector<Moments> seen_by_norms(Module& model, DataLoader& loader, bool training_mode,
                                    const std::function<void()>& on_batch) {
@@ -64,17 +13,12 @@ std::vector<Moments> seen_by_norms(Module& model, DataLoader& loader, bool train
   const KeepBuffers keep(model);
   const EvalMode back_afterwards(model);
   model.train(training_mode);
-  const auto norms = batch_norms(model);
-  std::vector<Moments> seen(norms.size());
-  for (std::size_t i = 0; i < norms.size(); ++i) norms[i].second->report_moments(&seen[i]);
-  const std::shared_ptr<void> stop(nullptr, [&](void*) {
-    for (const auto& [name, norm] : norms) norm->report_moments(nullptr);
-  });
-  for (Index b = 0; b < loader.batches(); ++b) {
+  std::vector<BatchNorm*> norms;
+  for (const auto& [name, norm] : batch_norms(model)) norms.push_back(norm);
+  return moments_of_inputs(model, norms, loader.batches(), [&](Index b) {
     on_batch();
-    model.forward(loader.batch(b).images);
-  }
-  return seen;
+    return loader.batch(b).images;
+  });
 }
 
 Spread spread(const std::vector<double>& values) {

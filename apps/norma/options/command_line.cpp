@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "norma/core/check.h"
-#include "norma/layers/models/bench_nets.h"
 #include "norma/layers/models/networks.h"
 #include "norma/optim/schedule.h"
 
@@ -199,9 +198,10 @@ void add_use_options(CLI::App& verb, UseOptions& o) {
 }
 
 void add_lab_options(CLI::App& verb, LabOptions& o, const std::vector<std::string>& names) {
-  verb.add_option("name", o.name, "What to find out")
-      ->check(one_of(names))
-      ->option_text(one_of(names).get_description());
+  if (!names.empty())
+    verb.add_option("name", o.name, "What to find out")
+        ->check(one_of(names))
+        ->option_text(one_of(names).get_description());
   add_data_option(verb, o);
   add_out_option(verb, o);
   add(verb, "--seed", o.seed, "Seed of weights and order; where several are needed, the first", whole_number(0));

@@ -34,7 +34,7 @@ CLI::Validator whole_number(Index least, Index most = 1'000'000'000);
 /// --data alone.
 void add_data_option(CLI::App& verb, Options& options, const std::string& otherwise = "");
 
-/// [NAME] --data --out --seed --threads --scale --resume
+/// [NAME] --data --out --seed --threads --scale --resume; NAME is left out where there are no `names`.
 void add_lab_options(CLI::App& verb, LabOptions& options, const std::vector<std::string>& names);
 
 /// Options of the range test: --from --to --steps, --batch-size ... --conv

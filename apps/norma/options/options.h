@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "norma/apps/training/settings.h"
 #include "norma/core/types.h"
 
 namespace norma {
@@ -29,6 +30,7 @@ struct Options {
 
   /// Epochs of warm-up: as given, else 0.3 of all for one-cycle, 0 for the others.
   double warmup_epochs() const;
+  TrainingSettings training() const;
 };
 
 /// Options of the verbs that use a trained network. What its file tells (model, norm, classes, mean, deviation) is given
@@ -65,7 +67,6 @@ void check_together(const Options& options);
 int train(const Options& options);
 int compare(const Options& options, const std::vector<double>& learning_rates, const std::vector<std::string>& norms);
 int lr_find(const LrFindOptions& options);
-int modes(const Options& options);
 int summary(const Options& options);
 int eval(const UseOptions& options);
 int predict(const UseOptions& options);

@@ -5,7 +5,7 @@
 #include "norma/apps/training/weights_file.h"
 #include "norma/core/ops.h"
 #include "norma/data/files/safetensors.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 #include "norma/layers/models/networks.h"
 
 namespace norma {

@@ -38,8 +38,8 @@ bool same_place(const Position& a, const Position& b) { return a.epoch == b.epoc
 }  // namespace
 
 SavedRun::SavedRun(const Options& options, const std::optional<ResumedRun>& before, const DataSets& datasets,
-                   Module& model, Training& training)
-    : options_(options), model_(model), training_(training) {
+                   Module& model, Trainer& trainer)
+    : options_(options), model_(model), trainer_(trainer) {
   const Json config = to_config("train", options, datasets);
   path_ = before ? fs::path(options.resume) : make_run_folder("train", options);
   log_.emplace(path_);  // from here on the folder is ours
@@ -47,7 +47,7 @@ SavedRun::SavedRun(const Options& options, const std::optional<ResumedRun>& befo
   std::error_code failed;
   fs::create_directory(path_ / "weights", failed);
   if (failed) throw FileError((path_ / "weights").string() + ": cannot make this folder: " + failed.message());
-  checkpoints_.emplace(path_, info_of(options, datasets), training.steps_an_epoch(), options.keep);
+  checkpoints_.emplace(path_, info_of(options, datasets), trainer.steps_per_epoch(), options.keep);
   position_.metrics = kColumns;
   if (before) resume(*before, config);
   saved_ = position_;
@@ -60,7 +60,7 @@ void SavedRun::resume(const ResumedRun& before, const Json& config) {
   remark_ = "from the beginning: no checkpoint was completed";
   if (std::optional<Checkpoint> found = checkpoints_->newest()) {
     const Position& p = found->position;
-    const Index steps = training_.steps_an_epoch();
+    const Index steps = trainer_.steps_per_epoch();
     check(p.so_far.steps == 0 || before.config.at("batch_size") == options_.batch_size,
           "--batch-size: can only change ", "between epochs; this run was stopped at ", place(p));
     check(p.so_far.steps <= steps, found->place, ": is at step ", p.so_far.steps, " of an epoch of ", steps);
@@ -68,7 +68,7 @@ void SavedRun::resume(const ResumedRun& before, const Json& config) {
           " epochs behind it");
     try {
       model_.load_state_dict(found->weights);
-      training_.optimizer().load_state(found->velocities);
+      trainer_.optimizer().load_state(found->velocities);
     } catch (const Error& error) {
       throw Error(join(found->place, ": does not fit the network ", options_.model, ", norm ", options_.norm, ": ",
                        error.what()));
@@ -83,7 +83,7 @@ void SavedRun::resume(const ResumedRun& before, const Json& config) {
 }
 
 void SavedRun::save() try {
-  checkpoints_->save(model_.state_dict(), training_.optimizer().state(), position_);
+  checkpoints_->save(model_.state_dict(), trainer_.optimizer().state(), position_);
   write_file(path_ / "metrics.csv", position_.metrics);
   saved_ = position_;
   trouble_.clear();
@@ -118,11 +118,10 @@ void SavedRun::epoch_done(const EpochResult& result, const Score& test, const Te
   position_.epoch += 1;
   position_.so_far = {};
   position_.test_acc = test.accuracy;
-  position_.metrics +=
-      fmt::format("{},{:.9g},{:.9g},{:.6f},{:.9g},{:.6f}\n", position_.epoch, training_.learning_rate(),
-                  result.train.loss, result.train.accuracy, test.loss, test.accuracy);
+  position_.metrics += fmt::format("{},{:.9g},{:.9g},{:.6f},{:.9g},{:.6f}\n", position_.epoch, trainer_.learning_rate(),
+                                   result.train.loss, result.train.accuracy, test.loss, test.accuracy);
   log_->add("epoch", {{"epoch", position_.epoch},
-                      {"lr", training_.learning_rate()},
+                      {"lr", trainer_.learning_rate()},
                       {"train_loss", result.train.loss},
                       {"train_acc", result.train.accuracy},
                       {"test_loss", test.loss},
@@ -160,7 +159,12 @@ int SavedRun::stopped(int signal) {
   return kSignal + signal;
 }
 
-void SavedRun::diverged(const Divergence& divergence) { log_->add("end", {{"reason", divergence.sentence()}}); }
+int SavedRun::diverged(const Divergence& divergence) {
+  log_->add("end", {{"reason", divergence.sentence()}});
+  std::fflush(stdout);
+  fmt::print(stderr, "norma train: {}; try a smaller --lr\n", divergence.sentence());
+  return kDiverged;
+}
 
 void SavedRun::finished() {
   log_->add("end", {{"reason", trouble_.empty() ? "finished" : trouble_}});

@@ -17,9 +17,9 @@ namespace norma {
 /// only at its end that is an error.
 class SavedRun {
  public:
-  /// A new run folder; or that of `before`, whose newest checkpoint is loaded into model and training.
+  /// A new run folder; or that of `before`, whose newest checkpoint is loaded into model and trainer.
   SavedRun(const Options& options, const std::optional<ResumedRun>& before, const DataSets& datasets, Module& model,
-           Training& training);
+           Trainer& trainer);
 
   std::string path() const { return path_.string(); }
   const Position& position() const { return position_; }
@@ -35,14 +35,15 @@ class SavedRun {
   std::string report() const { return report_trouble_.empty() ? (path_ / "report.html").string() : ""; }
   /// Saves, says how to go on, and returns the exit code of a program that `signal` stopped. Throws FileError.
   int stopped(int signal);
-  void diverged(const Divergence& divergence);
+  /// Says so, and returns the exit code.
+  int diverged(const Divergence& divergence);
   /// Throws FileError if the last checkpoint could not be saved.
   void finished();
 
  private:
   const Options& options_;
   Module& model_;
-  Training& training_;
+  Trainer& trainer_;
   std::filesystem::path path_;
   std::optional<RunLog> log_;
   std::optional<Checkpoints> checkpoints_;

@@ -9,10 +9,10 @@
 #include "norma/apps/norma/run/environment.h"
 #include "norma/apps/norma/verbs/fma_peak.h"
 #include "norma/apps/norma/verbs/timed_model.h"
+#include "norma/apps/training/stopwatch.h"
 #include "norma/data/loader.h"
 #include "norma/data/synthetic.h"
 #include "norma/layers/loss.h"
-#include "norma/layers/models/bench_nets.h"
 #include "norma/layers/models/networks.h"
 #include "norma/optim/sgd.h"
 
@@ -21,17 +21,12 @@ namespace {
 
 constexpr Index kWarmUp = 5;  // steps that fill the caches and the pool of blocks
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-/// Of the times of steps, those behind the warm-up.
-double typical(const std::vector<double>& milliseconds) {
-  const std::size_t steps = milliseconds.size(), unused = std::min<std::size_t>(steps, kWarmUp);
-  return median({milliseconds.begin() + static_cast<std::ptrdiff_t>(unused), milliseconds.end()});
+/// The median of the times of steps after the warm-up.
+double typical(std::vector<double> milliseconds) {
+  const auto first = milliseconds.begin() + std::min<Index>(std::ssize(milliseconds), kWarmUp);
+  const auto middle = first + (milliseconds.end() - first) / 2;
+  std::nth_element(first, middle, milliseconds.end());
+  return middle == milliseconds.end() ? 0 : *middle;
 }
 
 struct Memory {
@@ -80,22 +75,19 @@ Measurement measure(const BenchOptions& options) {
   for (Index i = 0; i < kWarmUp + options.steps; ++i) {
     if (i == kWarmUp) warm = memory();
     m.peak = std::max(m.peak, try_fma_peak());
-    const auto start = std::chrono::steady_clock::now();
-    const auto since_start = [start] {
-      return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-    };
+    const Stopwatch watch;
     timed.start();
     const Tensor logits = timed.forward(batch.images);
     const Tensor loss = cross_entropy(logits, batch.labels);
     timed.lap(loss_ms);
-    forward_ms.push_back(since_start());
+    forward_ms.push_back(1e3 * watch.seconds());
     timed.joined(loss).backward();
     timed.backward_is_done();
-    backward_ms.push_back(since_start() - forward_ms.back());
+    backward_ms.push_back(1e3 * watch.seconds() - forward_ms.back());
     optimizer.step();
     optimizer.zero_grad();
     timed.lap(optimizer_ms);
-    step_ms.push_back(since_start());
+    step_ms.push_back(1e3 * watch.seconds());
   }
 
   const Memory end = memory();
@@ -108,21 +100,21 @@ Measurement measure(const BenchOptions& options) {
   return m;
 }
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 void print_json(const BenchOptions& options, const Measurement& m) {
   auto layers = Json::array();
   for (const LayerCost& layer : m.layers) {
     const double forward = typical(layer.forward_ms), backward = typical(layer.backward_ms);
     auto shape = Json::array();
     for (int d = 0; d < layer.out.rank(); ++d) shape.push_back(layer.out[d]);
-    layers.push_back({{"name", layer.name}, {"layer", layer.layer}, {"output", shape}});
-    layers.back().update({{"forward_ms", forward},
-                          {"backward_ms", backward},
-                          {"forward_gflops", number(rate(layer.forward_work, forward, 1e9))},
-                          {"backward_gflops", number(rate(layer.backward_work, backward, 1e9))},
-                          {"forward_gb_per_s", number(rate(layer.forward_bytes, forward, 1e9))},
-                          {"backward_gb_per_s", number(rate(layer.backward_bytes, backward, 1e9))}});
+    layers.push_back({{"name", layer.name},
+                      {"layer", layer.layer},
+                      {"output", shape},
+                      {"forward_ms", forward},
+                      {"backward_ms", backward},
+                      {"forward_gflops", rate(layer.forward_work, forward, 1e9)},
+                      {"backward_gflops", rate(layer.backward_work, backward, 1e9)},
+                      {"forward_gb_per_s", rate(layer.forward_bytes, forward, 1e9)},
+                      {"backward_gb_per_s", rate(layer.backward_bytes, backward, 1e9)}});
   }
   const double images = static_cast<double>(options.batch_size), work = m.work();
   const Json all{{"model", options.model},
@@ -146,7 +138,7 @@ void print_json(const BenchOptions& options, const Measurement& m) {
                  {"page_faults_a_step", m.page_faults},
                  {"layers", layers},
                  {"environment", environment()}};
-  fmt::print("{}", pretty(all));
+  fmt::print("{}", pretty(all));  // NaN becomes null
 }
 
 /// A number for a column, or a blank where there is none.
@@ -159,38 +151,31 @@ std::string shorter(std::string layer) {
   return layer;
 }
 
-struct TableRow {
-  std::string name, layer;
-  double forward_ms, backward_ms, work = 0, bytes = 0;
-};
-
-void print_rows(const std::vector<TableRow>& rows, const Measurement& m) {
-  std::size_t name = 4, layer = 5;
-  for (const TableRow& row : rows) name = std::max(name, row.name.size()), layer = std::max(layer, row.layer.size());
-  fmt::print("{:{}}  {:{}} forward backward    % of          % of\n", "", name, "", layer);
-  fmt::print("{:{}}  {:{}}      ms       ms    step GFLOP/s  peak  GB/s\n", "name", name, "layer", layer);
-  for (const TableRow& row : rows) {
-    const double both = row.forward_ms + row.backward_ms, speed = rate(row.work, both, 1);
-    const std::string backward = row.backward_ms > 0 ? cell(row.backward_ms, 3) : "";
-    const std::string line = fmt::format("{:{}}  {:{}}{:8.3f} {:>8}{:8.1f}{:>8}{:>6}{:>6}", row.name, name, row.layer,
-                                         layer, row.forward_ms, backward, 100 * both / m.step, cell(speed / 1e9, 0),
-                                         cell(100 * speed / m.peak, 0), cell(rate(row.bytes, both, 1e9), 1));
-    fmt::print("{}\n", line.substr(0, line.find_last_not_of(' ') + 1));
-  }
-}
-
 void print_table(const BenchOptions& options, const Measurement& m) {
   fmt::print("model    {}, {} parameters; batch {}, threads {}, medians of {} steps\n", options.model, m.parameters,
              options.batch_size, omp_get_max_threads(), options.steps);
   fmt::print("machine  {}, FMA peak {:.0f} GFLOP/s on these threads\n\n", environment()["cpu"].get<std::string>(),
              m.peak / 1e9);
-  std::vector<TableRow> rows;
+  const std::string loss = "cross_entropy";
+  std::size_t name = 4, layer = loss.size();  // widths of the first columns
   for (const LayerCost& cost : m.layers)
-    rows.push_back({cost.name, shorter(cost.layer), typical(cost.forward_ms), typical(cost.backward_ms),
-                    cost.forward_work + cost.backward_work, cost.forward_bytes + cost.backward_bytes});
-  rows.push_back({"loss", "cross_entropy", m.loss_forward, m.loss_backward});
-  rows.push_back({"", "SGD", m.optimizer, 0});
-  print_rows(rows, m);
+    name = std::max(name, cost.name.size()), layer = std::max(layer, shorter(cost.layer).size());
+  fmt::print("{:{}}  {:{}} forward backward    % of          % of\n", "", name, "", layer);
+  fmt::print("{:{}}  {:{}}      ms       ms    step GFLOP/s  peak  GB/s\n", "name", name, "layer", layer);
+  const auto row = [&](const std::string& of, const std::string& what, double forward, double backward, double work,
+                       double bytes) {
+    const double both = forward + backward, speed = rate(work, both, 1);
+    const std::string line =
+        fmt::format("{:{}}  {:{}}{:8.3f} {:>8}{:8.1f}{:>8}{:>6}{:>6}", of, name, what, layer, forward,
+                    backward > 0 ? cell(backward, 3) : "", 100 * both / m.step, cell(speed / 1e9, 0),
+                    cell(100 * speed / m.peak, 0), cell(rate(bytes, both, 1e9), 1));
+    fmt::print("{}\n", line.substr(0, line.find_last_not_of(' ') + 1));
+  };
+  for (const LayerCost& cost : m.layers)
+    row(cost.name, shorter(cost.layer), typical(cost.forward_ms), typical(cost.backward_ms),
+        cost.forward_work + cost.backward_work, cost.forward_bytes + cost.backward_bytes);
+  row("loss", loss, m.loss_forward, m.loss_backward, 0, 0);
+  row("", "SGD", m.optimizer, 0, 0, 0);
 
   constexpr double kMega = 1 << 20;
   fmt::print("\nstep     {:.2f} ms: forward {:.2f}, backward {:.2f}, optimizer {:.2f}; {:.0f} images/s\n", m.step,
@@ -198,13 +183,13 @@ void print_table(const BenchOptions& options, const Measurement& m) {
   fmt::print("work     {:.2f} GFLOP, {:.0f} GFLOP/s, {:.0f}% of the FMA peak, counted as direct work\n", m.work() / 1e9,
              rate(m.work(), m.step, 1e9), 100 * rate(m.work(), m.step, m.peak));
   fmt::print(
-      "memory   {:.0f} MB at the peak of the process, {:.0f} MB before the first step; {:.1f} page faults a step\n\n",
+      "memory   {:.0f} MB at the peak of the process, {:.0f} MB before the first step; {:.1f} page faults a step\n",
       m.bytes / kMega, m.bytes_before / kMega, m.page_faults);
-  fmt::print(
-      "Direct work: two operations for each multiply-add of a layer's definition, forward once, backward once for the\n"
-      "weights and once for the input. A method that needs fewer, like Winograd's, may pass 100%. GB/s: forward x and "
-      "y,\n"
-      "backward x, dy and dx; batch norm reads x, and backward dy too, twice.\n");
+  fmt::print(R"(
+Direct work: two operations for each multiply-add of a layer's definition, forward once, backward once for the
+weights and once for the input. A method that needs fewer, like Winograd's, may pass 100%. GB/s: forward x and y,
+backward x, dy and dx; batch norm reads x, and backward dy too, twice.
+)");
 }
 
 }  // namespace

@@ -1,37 +1,55 @@
-// Batch norm by hand: the numbers of `norma explain bn`, with the formulas and letters of layers/batch_norm.cpp, but in
-// double and in plain loops, so that they check the layer instead of repeating it.
+// Batch norm by hand: the example of `norma explain bn`, and gradients that are measured instead of computed. All in double
+// and in plain loops over the numbers of a std::valarray, with nothing of the layer that they check.
 #pragma once
 
-#include <array>
-#include <cstddef>
+#include <cmath>
+#include <valarray>
 
 namespace norma::by_hand {
 
-constexpr std::size_t kM = 8;  // m = N*H*W with N = H = W = 2
+constexpr double kM = 8;  // m = N*H*W with N = H = W = 2
 constexpr double kEps = 1e-5, kMomentum = 0.1;
+constexpr double kStep = 1e-5;  // of differences: smaller ones lose digits to rounding, larger ones to curvature
+constexpr std::size_t kPixels = 8, kChannels = 2;
 
-/// One number for each pixel: image 0 row by row, then image 1.
-using Numbers = std::array<double, kM>;
+/// One number for each pixel of channel 0, image 0 row by row, then image 1, and the same of channel 1. A number of a whole
+/// channel stands at each of its pixels.
+using Numbers = std::valarray<double>;
 
-/// What is given of a channel, and all that follows from it.
-struct Channel {
-  Numbers x, dy;
-  double gamma, beta;
-  // Forward
-  double sum = 0, mean = 0, squares = 0, variance = 0, unbiased = 0, inv_std = 0;
-  Numbers distance{}, x_hat{}, y{};
-  // Backward
-  double dbeta = 0, dgamma = 0, mean_g = 0, mean_g_x_hat = 0, sum_dx = 0, sum_dx_x_hat = 0;
-  Numbers g{}, direct{}, through_mean{}, through_variance{}, dx{};
-  // Differences of the loss
-  double dbeta_measured = 0, dgamma_measured = 0;
-  Numbers dx_measured{};
+inline Numbers of_channels(double channel_0, double channel_1) {
+  Numbers all(channel_0, kChannels * kPixels);
+  all[std::slice(kPixels, kPixels, 1)] = channel_1;
+  return all;
+}
+
+/// Over the pixels of a channel.
+inline Numbers sum(const Numbers& v) {
+  return of_channels(Numbers(v[std::slice(0, kPixels, 1)]).sum(), Numbers(v[std::slice(kPixels, kPixels, 1)]).sum());
+}
+
+struct Example {
+  Numbers x{2, 9, 4, 5, 7, 4, 5, 4, -6, 6, -2, -6, 2, -6, -2, -2};
+  Numbers dy{2, 3, 0, -1, 1, 0, 3, 0, 2, -1, 1, 0, -1, -1, 3, 1};
+  Numbers gamma = of_channels(3, 0.5), beta = of_channels(1, -1);
 };
-using Channels = std::array<Channel, 2>;
 
-/// The worked example: a batch in train(), forward and backward.
-Channels in_train();
-/// The same x and dy in eval(), after the running averages have taken that batch.
-Channels in_eval(const Channels& train);
+/// sum dy y of a batch in train(): the loss whose gradient with respect to y is dy.
+inline double loss(const Example& e) {
+  const Numbers mean = sum(e.x) / kM, variance = sum(std::pow(e.x - mean, 2.0)) / kM;
+  return Numbers(e.dy * (e.gamma * (e.x - mean) / std::sqrt(variance + kEps) + e.beta)).sum();
+}
+
+/// (loss(v + h) - loss(v - h)) / 2h for each number v of a member of e; for numbers of a channel with all of its pixels.
+inline Numbers measured(const Example& e, Numbers Example::*member, bool of_channel) {
+  Numbers slopes(e.x.size());
+  for (std::size_t i = 0; i < slopes.size(); ++i) {
+    const std::slice moved = of_channel ? std::slice(i - i % kPixels, kPixels, 1) : std::slice(i, 1, 1);
+    Example up = e, down = e;
+    (up.*member)[moved] += Numbers(kStep, moved.size());
+    (down.*member)[moved] -= Numbers(kStep, moved.size());
+    slopes[i] = (loss(up) - loss(down)) / (2 * kStep);
+  }
+  return slopes;
+}
 
 }  // namespace norma::by_hand

@@ -1,4 +1,4 @@
-// norma compare: the same network with different norms, or none, over several learning rates.
+// norma compare: the same network with different norms, or none, at several learning rates.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -11,6 +11,7 @@
 namespace norma {
 namespace {
 
+/// One line of the table.
 struct Outcome {
   Score train, test;
   std::optional<Divergence> divergence;
@@ -20,18 +21,19 @@ Outcome run(const DataSets& datasets, const Options& options) {
   Sequential model = make_model(options.model, options.norm, datasets.image_shape(), datasets.classes(),
                                 static_cast<std::uint64_t>(options.seed));
   set_convolutions(model, options.conv);
-  Training training(model, datasets, options);
-  Outcome outcome;
-  for (Index epoch = 0; epoch < options.epochs; ++epoch) {
-    ProgressBar bar(fmt::format("{} {:g}, epoch {}", options.norm, options.lr, epoch + 1));
-    const EpochResult result = training.train_epoch(epoch, [&](const Progress& p) { return bar.show(p); });
-    if (!std::isnan(result.train.loss)) outcome.train = result.train;
-    outcome.divergence = result.divergence;
-    if (result.divergence) return outcome;
+  Trainer trainer(model, datasets, options.training());
+  Outcome o;
+  for (Index epoch = 0; epoch < options.epochs && !o.divergence; ++epoch) {
+    ProgressLine line(fmt::format("{} {:g}, epoch {}", options.norm, options.lr, epoch + 1));
+    const auto on_step = [&](const Progress& p) { return line.show(p.share(), p.text()), true; };
+    const EpochResult result = trainer.train_epoch(epoch, on_step);
+    if (!std::isnan(result.train.loss)) o.train = result.train;
+    o.divergence = result.divergence;
   }
-  outcome.test = training.test();
-  outcome.divergence = training.divergence(outcome.test, options.epochs - 1);
-  return outcome;
+  if (o.divergence) return o;
+  o.test = trainer.test();
+  o.divergence = trainer.divergence(o.test, options.epochs - 1);
+  return o;
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "norma/apps/norma/run/config.h"
 #include "norma/data/files/safetensors.h"
@@ -13,63 +12,46 @@
 namespace norma {
 namespace {
 
-/// Of the finite numbers of a tensor; NaN where there are none.
-struct Summary {
-  Index finite = 0, not_finite = 0;
-  double min = std::numeric_limits<double>::quiet_NaN(), mean = min, max = min, std = min;  // std: over all, 1/n
-};
-
-Summary summarise(const Tensor& tensor) {
-  Summary s;
-  const std::vector<Real> values = tensor.to_values();
-  double sum = 0, squares = 0;
-  for (const double value : values) {
-    if (!std::isfinite(value)) continue;
-    s.min = std::fmin(s.min, value);
-    s.max = std::fmax(s.max, value);
-    sum += value;
-    ++s.finite;
-  }
-  s.not_finite = tensor.size() - s.finite;
-  if (s.finite == 0) return s;
-  s.mean = sum / static_cast<double>(s.finite);
-  for (const double value : values)
-    if (std::isfinite(value)) squares += (value - s.mean) * (value - s.mean);
-  s.std = std::sqrt(squares / static_cast<double>(s.finite));
-  return s;
+/// A tensor of the file as JSON; min, mean, max and std (over all, 1/n) of its finite numbers, null where there are none.
+Json described(const std::string& name, const std::string& dtype, const Tensor& tensor) {
+  std::vector<Real> values = tensor.to_values();
+  std::erase_if(values, [](Real value) { return !std::isfinite(value); });
+  double sum = 0, squares = 0, min = std::nan(""), max = min;
+  const double count = values.empty() ? std::nan("") : static_cast<double>(values.size());
+  for (const double value : values) min = std::fmin(min, value), max = std::fmax(max, value), sum += value;
+  for (const double value : values) squares += (value - sum / count) * (value - sum / count);
+  auto shape = Json::array();
+  for (int d = 0; d < tensor.rank(); ++d) shape.push_back(tensor.dim(d));
+  return {{"name", name},
+          {"dtype", dtype},
+          {"shape", shape},
+          {"count", tensor.size()},
+          {"min", min},
+          {"mean", sum / count},
+          {"max", max},
+          {"std", std::sqrt(squares / count)},
+          {"not_finite", tensor.size() - std::ssize(values)}};
 }
 
-void print_json(const std::string& path, const TensorFile& file) {
-  auto tensors = Json::array();
-  for (std::size_t i = 0; i < file.tensors.size(); ++i) {
-    const auto& [name, tensor] = file.tensors[i];
-    const Summary s = summarise(tensor);
-    auto shape = Json::array();
-    for (int d = 0; d < tensor.rank(); ++d) shape.push_back(tensor.dim(d));
-    tensors.push_back({{"name", name}, {"dtype", file.dtypes[i]}, {"shape", shape}, {"count", tensor.size()}});
-    tensors.back().update({{"min", s.min}, {"mean", s.mean}, {"max", s.max}, {"std", s.std}});
-    tensors.back()["not_finite"] = s.not_finite;
-  }
-  const Json all{{"file", path}, {"metadata", file.metadata}, {"tensors", tensors}, {"total", elements(file.tensors)}};
-  fmt::print("{}", pretty(all));  // NaN becomes null
-}
-
-void print_table(const std::string& path, const TensorFile& file) {
-  fmt::print("file      {}\n", path);
-  for (const auto& [key, value] : file.metadata) fmt::print("metadata  {} = {}\n", printable(key), printable(value));
+void print_table(const Json& file) {
+  fmt::print("file      {}\n", file["file"].get<std::string>());
+  for (const auto& [key, value] : file["metadata"].items())
+    fmt::print("metadata  {} = {}\n", printable(key), printable(value.get<std::string>()));
+  const auto name = [](const Json& tensor) { return printable(tensor["name"].get<std::string>()); };
   std::size_t width = 4;
-  for (const auto& [name, tensor] : file.tensors) width = std::max(width, printable(name).size());
+  for (const Json& t : file["tensors"]) width = std::max(width, name(t).size());
   fmt::print("\n{:<{}}  dtype  {:<16}{:>10}{:>12}{:>12}{:>12}{:>12}  not finite\n", "name", width, "shape", "count",
              "min", "mean", "max", "std");
   Index not_finite = 0;
-  for (std::size_t i = 0; i < file.tensors.size(); ++i) {
-    const auto& [name, tensor] = file.tensors[i];
-    const Summary s = summarise(tensor);
-    fmt::print("{:<{}}  {:<5}  {:<16}{:>10}{:>12.5g}{:>12.5g}{:>12.5g}{:>12.5g}{:>12}\n", printable(name), width,
-               file.dtypes[i], join(tensor.shape()), tensor.size(), s.min, s.mean, s.max, s.std, s.not_finite);
-    not_finite += s.not_finite;
+  for (const Json& t : file["tensors"]) {
+    const std::string shape = t["shape"].dump();
+    fmt::print("{:<{}}  {:<5}  {:<16}{:>10}{:>12.5g}{:>12.5g}{:>12.5g}{:>12.5g}{:>12}\n", name(t), width,
+               t["dtype"].get<std::string>(), "(" + shape.substr(1, shape.size() - 2) + ")", t["count"].get<Index>(),
+               t["min"].get<double>(), t["mean"].get<double>(), t["max"].get<double>(), t["std"].get<double>(),
+               t["not_finite"].get<Index>());
+    not_finite += t["not_finite"].get<Index>();
   }
-  fmt::print("\n{} tensors, {} numbers, {} of them not finite\n", file.tensors.size(), elements(file.tensors),
+  fmt::print("\n{} tensors, {} numbers, {} of them not finite\n", file["tensors"].size(), file["total"].get<Index>(),
              not_finite);
 }
 
@@ -77,7 +59,13 @@ void print_table(const std::string& path, const TensorFile& file) {
 
 int inspect(const std::string& path, bool json) {
   const TensorFile file = read_safetensors(path);
-  json ? print_json(path, file) : print_table(path, file);
+  Json all{{"file", path}, {"metadata", file.metadata}, {"tensors", Json::array()}, {"total", elements(file.tensors)}};
+  for (std::size_t i = 0; i < file.tensors.size(); ++i)
+    all["tensors"].push_back(described(file.tensors[i].first, file.dtypes[i], file.tensors[i].second));
+  if (json)
+    fmt::print("{}", pretty(all));  // NaN becomes null
+  else
+    print_table(all);
   return kDone;
 }
 

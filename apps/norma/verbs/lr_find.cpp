@@ -14,14 +14,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
-#include "norma/apps/norma/lab/training.h"
 #include "norma/apps/norma/run/run_folder.h"
 #include "norma/apps/report/chart.h"
 #include "norma/apps/report/page.h"
 #include "norma/apps/training/progress.h"
+#include "norma/apps/training/training.h"
 #include "norma/data/files/atomic_file.h"
 #include "norma/layers/models/networks.h"
 
@@ -56,31 +55,25 @@ bool too_large(const Curve& curve) {
 bool still_falls(const Curve& curve) { return curve.best() + 1 == curve.smoothed.size(); }
 
 Curve run(Module& model, const DataSets& datasets, const LrFindOptions& o, LineFile& csv) {
-  lab::Trainer trainer(model, datasets,
-                       {.batch_size = o.batch_size,
-                        .momentum = o.momentum,
-                        .weight_decay = o.weight_decay,
-                        .augment = true,
-                        .seed = static_cast<std::uint64_t>(o.seed)});
+  Trainer trainer(model, datasets,
+                  {.batch_size = o.batch_size,
+                   .momentum = o.momentum,
+                   .weight_decay = o.weight_decay,
+                   .label_smoothing = 0,
+                   .seed = static_cast<std::uint64_t>(o.seed)});
   Curve curve;
-  ProgressBar bar("lr-find");
-  const auto start = std::chrono::steady_clock::now();
+  ProgressLine line("lr-find");
   double mean = 0;
   for (Index step = 0; step < o.steps; ++step) {
-    trainer.optimizer().learning_rate(rate_at(o, step));
-    const double loss = trainer.step().loss;
+    const double rate = rate_at(o, step), loss = trainer.step(rate).loss;
     mean = kMemory * mean + (1 - kMemory) * loss;
-    curve.rates.push_back(rate_at(o, step));
+    curve.rates.push_back(rate);
     curve.losses.push_back(loss);
     curve.smoothed.push_back(mean / (1 - std::pow(kMemory, static_cast<double>(step + 1))));
-    csv.add(fmt::format("{},{:.9g},{:.9g},{:.9g}", step + 1, curve.rates.back(), loss, curve.smoothed.back()));
+    csv.add(fmt::format("{},{:.9g},{:.9g},{:.9g}", step + 1, rate, loss, curve.smoothed.back()));
     if (too_large(curve)) break;
-    const Index images = (step + 1) * o.batch_size;
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    bar.show(
-        {.so_far = {.steps = step + 1, .images = images, .loss = curve.smoothed.back() * static_cast<double>(images)},
-         .steps = o.steps,
-         .images_per_second = static_cast<double>(images) / seconds});
+    line.show(static_cast<double>(step + 1) / static_cast<double>(o.steps),
+              fmt::format("loss {:.2f}  ", curve.smoothed.back()));
   }
   return curve;
 }

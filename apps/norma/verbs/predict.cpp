@@ -34,7 +34,10 @@ class Predictor {
   /// Reads an image; says so on stderr if that fails.
   void add(const std::string& path) {
     try {
-      append(square(read_image(path), images_.height));
+      const Image image = square(read_image(path), images_.height);
+      images_.bytes.resize(images_.bytes.size() + image.rgb.size());
+      to_planes(image, images_.bytes.data() + images_.bytes.size() - image.rgb.size());
+      images_.labels.push_back(0);  // not known, not used
       paths_.push_back(path);
     } catch (const DataError& error) {
       fmt::print(stderr, "norma predict: {}\n", one_line_of(error.what()));
@@ -58,13 +61,6 @@ class Predictor {
   bool failed() const { return failed_; }
 
  private:
-  void append(const Image& image) {
-    const std::size_t before = images_.bytes.size();
-    images_.bytes.resize(before + image.rgb.size());
-    to_planes(image, images_.bytes.data() + before);
-    images_.labels.push_back(0);  // not known, not used
-  }
-
   void print(const std::string& path, const std::vector<double>& probability) const {
     std::vector<Index> best(probability.size());
     std::iota(best.begin(), best.end(), Index{0});
@@ -91,15 +87,6 @@ class Predictor {
   bool failed_ = false;
 };
 
-/// Calls f for every line of standard input that is not empty.
-template <class F>
-void each_line_of_stdin(const F& f) {
-  for (std::string line; std::getline(std::cin, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) f(line);
-  }
-}
-
 }  // namespace
 
 int predict(const UseOptions& options) {
@@ -115,12 +102,16 @@ int predict(const UseOptions& options) {
     predictor.add(path);
     ++images;
   };
-  if (options.images.empty()) each_line_of_stdin(add);
-  for (const std::string& path : options.images)
-    if (path == "-")
-      each_line_of_stdin(add);
-    else
+  for (const std::string& path : options.images.empty() ? std::vector<std::string>{"-"} : options.images) {
+    if (path != "-") {
       add(path);
+      continue;
+    }
+    for (std::string line; std::getline(std::cin, line);) {
+      if (line.ends_with('\r')) line.pop_back();
+      if (!line.empty()) add(line);
+    }
+  }
   predictor.finish();
   check(images > 0, "the list of images on standard input is empty");
   return predictor.failed() ? kData : kDone;

@@ -1,9 +1,13 @@
 // norma summary: a network layer by layer.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+#include <typeinfo>
+
 #include "norma/apps/norma/options/options.h"
 #include "norma/apps/training/datasets.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 #include "norma/layers/models/networks.h"
 
 namespace norma {
@@ -17,10 +21,46 @@ std::string grouped(Index number) {
   return digits;
 }
 
-void print_row(const std::string& name, const std::string& layer, const std::string& shape, Index parameters,
-               Index buffers, Index multiply_adds, Index bytes) {
-  fmt::print("{:>5}  {:<52}  {:<14}{:>11}{:>9}{:>15}{:>14}\n", name, layer, shape, grouped(parameters),
-             grouped(buffers), grouped(multiply_adds), grouped(bytes));
+struct Row {
+  std::string name, layer, shape;
+  Index parameters, buffers, multiply_adds, bytes;
+};
+
+/// A row for each layer that a network calls, in order.
+struct Rows : Observer {
+  std::map<const Module*, std::string> names;
+  std::vector<Row> rows;
+
+  explicit Rows(Module& model) {
+    for (const auto& [name, module] : model.named_modules()) names[module] = name;
+  }
+  void after(Module& module, std::size_t, const Tensor& x, const Tensor& y) override {
+    if (typeid(module) == typeid(Sequential)) return;  // its layers have rows
+    Row row{names.at(&module), "sum of body and shortcut", join(y.shape()), 0, 0, 0, y.size() * Index{sizeof(Real)}};
+    if (module.children().empty()) {
+      row.layer = module.describe();
+      row.parameters = elements(module.named_parameters()), row.buffers = elements(module.named_buffers());
+      row.multiply_adds = module.multiply_adds(x.shape(), y.shape());
+    }
+    rows.push_back(row);
+  }
+};
+
+void print(std::vector<Row> rows) {
+  Row total{"", "total", "", 0, 0, 0, 0};
+  std::size_t name = 4, layer = 5, shape = 6;
+  for (const Row& row : rows) {
+    total.parameters += row.parameters, total.buffers += row.buffers;
+    total.multiply_adds += row.multiply_adds, total.bytes += row.bytes;
+    name = std::max(name, row.name.size()), layer = std::max(layer, row.layer.size());
+    shape = std::max(shape, row.shape.size());
+  }
+  rows.push_back(total);
+  fmt::print("{:<{}}  {:<{}}  {:<{}}{:>11}{:>9}{:>15}{:>14}\n", "name", name, "layer", layer, "output", shape,
+             "parameters", "buffers", "multiply-adds", "output bytes");
+  for (const Row& row : rows)
+    fmt::print("{:<{}}  {:<{}}  {:<{}}{:>11}{:>9}{:>15}{:>14}\n", row.name, name, row.layer, layer, row.shape, shape,
+               grouped(row.parameters), grouped(row.buffers), grouped(row.multiply_adds), grouped(row.bytes));
 }
 
 }  // namespace
@@ -33,20 +73,9 @@ int summary(const Options& options) {
   if (options.freeze) freeze_batch_norm(model);
   const NoGrad shapes_only;
   fmt::print("model {}, norm {}, for one image {}\n\n", options.model, options.norm, join(image));
-  fmt::print("{:>5}  {:<52}  {:<14}{:>11}{:>9}{:>15}{:>14}\n", "name", "layer", "output", "parameters", "buffers",
-             "multiply-adds", "output bytes");
-  Tensor x(image);
-  Index multiply_adds = 0, bytes = 0;
-  for (const auto& [name, layer] : model.children()) {
-    const Tensor y = layer->forward(x);
-    const Index work = layer->multiply_adds(x.shape(), y.shape()), size = y.size() * static_cast<Index>(sizeof(Real));
-    print_row(name, layer->describe(), join(y.shape()), elements(layer->named_parameters()),
-              elements(layer->named_buffers()), work, size);
-    multiply_adds += work;
-    bytes += size;
-    x = y;
-  }
-  print_row("", "total", "", elements(model.named_parameters()), elements(model.named_buffers()), multiply_adds, bytes);
+  Rows rows(model);
+  model(Tensor(image));
+  print(rows.rows);
   Index trained = 0;
   for (const Tensor& p : model.parameters()) trained += p.requires_grad() ? p.size() : 0;
   if (options.freeze)

@@ -6,58 +6,11 @@
 #include "norma/layers/models/residual.h"
 
 namespace norma {
-
-/// A layer that tells a TimedModel when it is done.
-class TimedLayer : public Module {
- public:
-  TimedLayer(TimedModel& owner, std::size_t number, std::shared_ptr<Module> layer)
-      : owner_(&owner), number_(number), layer_(std::move(layer)) {
-    adopt("layer", layer_);
-  }
-  Tensor forward(const Tensor& x) override { return owner_->run(number_, *layer_, x, false); }
-  bool is_relu() const override { return layer_->is_relu(); }
-  bool can_take_relu() const override { return layer_->can_take_relu(); }
-  Tensor forward_then_relu(const Tensor& x) override { return owner_->run(number_, *layer_, x, true); }
-  std::string describe() const override { return layer_->describe(); }
-
- private:
-  TimedModel* owner_;
-  std::size_t number_;
-  std::shared_ptr<Module> layer_;
-};
-
-TimedModel::TimedModel(const Sequential& model) {
-  auto copy = std::make_shared<Sequential>();
-  for (const auto& [name, layer] : model.children()) copy->add(with_clocks(name, layer));
-  model_ = copy;
-}
-
-std::shared_ptr<Module> TimedModel::with_clocks(const std::string& name, const std::shared_ptr<Module>& module) {
-  const Module& as_it_is = *module;
-  if (typeid(as_it_is) == typeid(Sequential)) {
-    auto copy = std::make_shared<Sequential>();
-    for (const auto& [child_name, child] : module->children())
-      copy->add(with_clocks(join(name, ".", child_name), child));
-    return copy;
-  }
-  std::shared_ptr<Module> layer = module;
-  std::string description = module->describe();
-  if (typeid(as_it_is) == typeid(Residual)) {
-    std::vector<std::shared_ptr<Module>> parts{nullptr, nullptr};
-    for (std::size_t i = 0; i < module->children().size(); ++i)
-      parts[i] = with_clocks(join(name, ".", module->children()[i].first), module->children()[i].second);
-    layer = std::make_shared<Residual>(parts[0], parts[1]);
-    description = "sum of body and shortcut";
-  }
-  costs_.push_back({.name = name, .layer = description, .forward_ms = {}, .backward_ms = {}});
-  return std::make_shared<TimedLayer>(*this, costs_.size() - 1, layer);
-}
-
 namespace {
 
 /// What a layer has to do in a step, by its definition.
 void count_work(LayerCost& cost, const Module& layer, const Tensor& x, const Tensor& y) {
-  const bool is_sum = dynamic_cast<const Residual*>(&layer) != nullptr;  // its parts have rows of their own
+  const bool is_sum = !layer.children().empty();  // its parts have rows of their own
   cost.out = y.shape();
   cost.forward_work = is_sum ? 0 : 2 * static_cast<double>(layer.multiply_adds(x.shape(), y.shape()));
   // d loss / d weight and, unless these are the images, d loss / d x.
@@ -74,6 +27,26 @@ void count_work(LayerCost& cost, const Module& layer, const Tensor& x, const Ten
 
 }  // namespace
 
+TimedModel::TimedModel(Sequential& model) : Observer(Sees::what_runs), model_(model) { add_rows("", model); }
+
+void TimedModel::add_rows(const std::string& name, Module& module) {
+  for (const auto& [child_name, child] : module.children())
+    add_rows(name.empty() ? child_name : join(name, ".", child_name), *child);
+  if (typeid(module) == typeid(Sequential)) return;
+  rows_[&module] = costs_.size();
+  const bool is_sum = typeid(module) == typeid(Residual);
+  costs_.push_back({.name = name,
+                    .layer = is_sum ? "sum of body and shortcut" : module.describe(),
+                    .forward_ms = {},
+                    .backward_ms = {}});
+}
+
+std::vector<LayerCost> TimedModel::costs() const {
+  std::vector<LayerCost> ran = costs_;
+  std::erase_if(ran, [](const LayerCost& cost) { return cost.forward_ms.empty(); });
+  return ran;
+}
+
 void TimedModel::start() {
   stamps_.clear();
   last_ = std::chrono::steady_clock::now();
@@ -85,20 +58,20 @@ void TimedModel::lap(std::vector<double>& to) {
   last_ = now;
 }
 
-Tensor TimedModel::run(std::size_t number, Module& layer, const Tensor& x, bool then_relu) {
-  const Tensor y = then_relu ? layer.forward_then_relu(x) : layer.forward(x);
-  LayerCost& cost = costs_[number];
+void TimedModel::after(Module& module, std::size_t layers, const Tensor& x, const Tensor& y) {
+  const auto row = rows_.find(&module);
+  if (row == rows_.end()) return;
+  LayerCost& cost = costs_[row->second];
   lap(cost.forward_ms);
   if (cost.forward_ms.size() == 1) {
-    count_work(cost, layer, x, y);
-    if (then_relu) cost.layer += " + ReLU()";
+    count_work(cost, module, x, y);
+    for (std::size_t i = 1; i < layers; ++i) cost.layer += " + " + costs_[row->second + i].layer;
   }
   stamps_.push_back(record("clock", Tensor::full({}, 0), {y}, [this, &cost](const Tensor&) {
     lap(*reached_);
     reached_ = &cost.backward_ms;
   }));
   last_ = std::chrono::steady_clock::now();
-  return y;
 }
 
 Tensor TimedModel::joined(const Tensor& loss) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,46 +19,41 @@ struct LayerCost {
   std::vector<double> forward_ms, backward_ms;   // one a step
 };
 
-/// The layers of a model with a clock between each and the next. They and their parameters are the model's own.
+/// Runs a model and reads the clock where one layer ends and the next begins.
 ///
 /// Note [Time stamps in the graph]
-///   Behind each layer an operation of no effect is recorded: a number that depends on the layer's output y. joined(loss)
+///   After each layer an operation of no effect is recorded: a number that depends on the layer's output y. joined(loss)
 ///   is the loss, computed from all of these numbers and from the loss. backward() runs rules in the reverse of the order in
 ///   which it found the operations, and it looks at inputs from the first to the last; so the rule of a number, which
 ///   reads the clock, runs just before the rules of the layer that made y. No tensor is copied and none lives longer.
-class TimedModel {
+class TimedModel : public Observer {
  public:
-  /// Sequential and Residual are taken apart, other modules count as one layer.
-  explicit TimedModel(const Sequential& model);
-  TimedModel(const TimedModel&) = delete;
-  TimedModel& operator=(const TimedModel&) = delete;
+  /// Modules made of modules have a row for what they do beside calling them; a Sequential does nothing and has none.
+  explicit TimedModel(Sequential& model);
 
   /// Begins a step.
   void start();
-  Tensor forward(const Tensor& x) { return model_->forward(x); }
+  Tensor forward(const Tensor& x) { return model_(x); }
   /// To call backward() on, instead of loss.
   Tensor joined(const Tensor& loss);
   /// Ends the stretch of time since the last call, or since the last layer, and appends its milliseconds to `to`.
   void lap(std::vector<double>& to);
-  /// The same behind backward(): that stretch is of the layer that was reached last.
+  /// The same after backward(): that stretch is of the layer that was reached last.
   void backward_is_done() { lap(*reached_); }
 
-  /// A ReLU that a layer before it has done is not among them.
-  std::vector<LayerCost> costs() const {
-    std::vector<LayerCost> ran = costs_;
-    std::erase_if(ran, [](const LayerCost& cost) { return cost.forward_ms.empty(); });
-    return ran;
-  }
+  /// A ReLU that was fused with the layer before it is not among them.
+  std::vector<LayerCost> costs() const;
   /// From the start of backward() to the first rule of a layer.
   const std::vector<double>& loss_backward_ms() const { return loss_backward_ms_; }
 
- private:
-  friend class TimedLayer;
-  std::shared_ptr<Module> with_clocks(const std::string& name, const std::shared_ptr<Module>& module);
-  Tensor run(std::size_t number, Module& layer, const Tensor& x, bool then_relu);
+  void after(Module& module, std::size_t layers, const Tensor& x, const Tensor& y) override;
 
+ private:
+  void add_rows(const std::string& name, Module& module);
+
+  Sequential& model_;
   std::vector<LayerCost> costs_;
-  std::shared_ptr<Module> model_;
+  std::map<const Module*, std::size_t> rows_;  // places in costs_
   std::vector<Tensor> stamps_;
   std::chrono::steady_clock::time_point last_;
   std::vector<double> loss_backward_ms_, *reached_ = nullptr;  // where the time goes that backward() takes now

@@ -1,14 +1,14 @@
-// norma train: one network, one run folder, one table row an epoch.
+// norma train: one network, one run folder, one table row per epoch.
 #include <fmt/format.h>
 
-#include <chrono>
 #include <optional>
 
 #include "norma/apps/norma/run/interrupt.h"
 #include "norma/apps/norma/run/saved_run.h"
 #include "norma/apps/training/progress.h"
+#include "norma/apps/training/stopwatch.h"
 #include "norma/apps/training/training.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 #include "norma/layers/models/networks.h"
 
 namespace norma {
@@ -35,9 +35,9 @@ int train(const Options& line) {
                                 static_cast<std::uint64_t>(options.seed));
   set_convolutions(model, options.conv);
   check(options.freeze_after == 0 || !batch_norms(model).empty(), "--freeze-after: this network has no batch norm");
-  Training training(model, datasets, options);
+  Trainer trainer(model, datasets, options.training());
   const InterruptsNoted interrupts;
-  SavedRun run(options, before, datasets, model, training);
+  SavedRun run(options, before, datasets, model, trainer);
 
   print_head(datasets, options, model, run);
   if (run.position().epoch >= options.epochs) {
@@ -49,26 +49,27 @@ int train(const Options& line) {
   for (Index epoch = run.position().epoch; epoch < options.epochs; ++epoch) {
     std::fflush(stdout);
     if (options.freeze_after > 0 && epoch >= options.freeze_after) freeze_batch_norm(model);
-    const auto start = std::chrono::steady_clock::now();
-    std::optional<ProgressBar> bar(fmt::format("epoch {:3}", epoch + 1));
+    const Stopwatch watch;
+    ProgressLine bar(fmt::format("epoch {:3}", epoch + 1));
     const auto on_step = [&](const Progress& p) {
       run.step_done(p);
-      return bar->show(p) && interrupts.signal() == 0;
+      bar.show(p.share(), p.text());
+      return interrupts.signal() == 0;
     };
-    const EpochResult result = training.train_epoch(epoch, on_step, run.position().so_far);
-    bar.reset();
+    const EpochResult result = trainer.train_epoch(epoch, on_step, run.position().so_far);
+    bar.wipe();
     if (result.stopped) return run.stopped(interrupts.signal());
+    if (result.divergence) return run.diverged(*result.divergence);
+
     TestAnswers answers(datasets.test.class_names);
     const auto on_batch = [&](const Tensor& logits, std::span<const int> labels) { answers.add(logits, labels); };
-    const Score test = result.divergence ? Score{} : training.test(on_batch);
-    if (const auto divergence = result.divergence ? result.divergence : training.divergence(test, epoch)) {
-      run.diverged(*divergence);
-      return report("train", *divergence);
-    }
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const Score test = trainer.test(on_batch);
+    if (const auto divergence = trainer.divergence(test, epoch)) return run.diverged(*divergence);
+
+    const double seconds = watch.seconds();
     fmt::print("{:5}  {:8.5f}  {:>10}  {:8.2f}%  {:>9}  {:7.2f}%  {:8.0f}  {:8.1f}\n", epoch + 1,
-               training.learning_rate(), loss_text(result.train.loss), 100 * result.train.accuracy,
-               loss_text(test.loss), 100 * test.accuracy, result.images_per_second, seconds);
+               trainer.learning_rate(), loss_text(result.train.loss), 100 * result.train.accuracy, loss_text(test.loss),
+               100 * test.accuracy, result.images_per_second, seconds);
     run.epoch_done(result, test, answers, seconds);
     trained += result.seconds, waited += result.data_wait;
     if (interrupts.signal() != 0 && epoch + 1 < options.epochs) return run.stopped(interrupts.signal());

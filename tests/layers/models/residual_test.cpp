@@ -1,10 +1,11 @@
 // Residual: values, names, modes, state, messages, and what works on whole models.
+#include "norma/layers/models/lint.h"
 #include "norma/layers/models/residual.h"
 
 #include "norma/layers/conv2d.h"
 #include "norma/layers/init.h"
 #include "norma/layers/linear.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 #include "norma/layers/pool.h"
 #include "norma/layers/relu.h"
 #include "norma/tests/helpers.h"
@@ -117,7 +118,7 @@ TEST(Residual, BatchNormsInsideAreFoundFrozenRecalibratedAndKeptByFolding) {
   Names found;
   for (const auto& [name, norm] : batch_norms(net)) found.push_back(name);
   EXPECT_EQ(found, (Names{"1", "3.body.1", "5.body.1", "5.body.4", "5.shortcut.1"}));
-  EXPECT_EQ(net.lint().size(), 0u);
+  EXPECT_EQ(lint(net).size(), 0u);
   recalibrate(net, 2, images);
   for (const auto& [name, norm] : batch_norms(net))
     EXPECT_FALSE((norm->running_stats().mean == 0).all()) << name << " was not recalibrated";
@@ -136,7 +137,7 @@ TEST(Residual, WarningsNameThePlaceInside) {
   Sequential net = small_resnet();
   net.eval();
   std::string all;
-  for (const auto& [code, text] : net.lint()) all += text + "\n";
+  for (const auto& [code, place, text] : lint(net)) all += place + text + "\n";
   EXPECT_NE(all.find("layer shortcut, Sequential: layer 1, BatchNorm2d(6): "), std::string::npos) << all;
 }
 

@@ -14,7 +14,7 @@
 #include <numeric>
 
 #include "norma/apps/report/chart.h"
-#include "norma/layers/batch_norm.h"
+#include "norma/layers/models/batch_norm_tools.h"
 
 namespace norma::lab {
 namespace {
@@ -28,29 +28,35 @@ struct Input {
   std::vector<DoubleRow> means, squares;
 };
 
-/// Child by child: the model's own forward() would hand out only what comes out at its end.
-std::vector<Input> inputs_of_norms(const Sequential& model, DataLoader& loader, Recorder& record) {
-  const NoGrad values_only;
+/// Looks at what reaches each batch norm.
+struct NormInputs : Observer {
+  std::vector<std::pair<std::string, BatchNorm*>> norms;
   std::vector<Input> inputs;
-  for (Index b = 0; b < loader.batches(); ++b) {
-    record.progress(1);
-    Tensor x = loader.batch(b).images;
-    std::size_t place = 0;
-    for (const auto& [name, child] : model.children()) {
-      if (dynamic_cast<const BatchNorm*>(child.get())) {
-        if (place == inputs.size()) inputs.push_back({name, x.dim(2), x.dim(3), {}, {}});
-        Input& input = inputs[place++];
-        const Index pixels = input.height * input.width;
-        for (Index i = 0; i < x.dim(0); ++i) {
-          const auto image = x.pixels().middleRows(i * pixels, pixels).cast<double>();
-          input.means.push_back(image.colwise().mean());
-          input.squares.push_back(image.square().colwise().mean());
-        }
+
+  explicit NormInputs(Module& model) : norms(batch_norms(model)), inputs(norms.size()) {}
+  void before(Module& module, const Tensor& x) override {
+    for (std::size_t k = 0; k < norms.size(); ++k) {
+      if (norms[k].second != &module) continue;
+      Input& input = inputs[k];
+      input.layer = norms[k].first, input.height = x.dim(2), input.width = x.dim(3);
+      const Index pixels = input.height * input.width;
+      for (Index i = 0; i < x.dim(0); ++i) {
+        const auto image = x.pixels().middleRows(i * pixels, pixels).cast<double>();
+        input.means.push_back(image.colwise().mean());
+        input.squares.push_back(image.square().colwise().mean());
       }
-      x = forward_child(name, *child, x);
     }
   }
-  return inputs;
+};
+
+std::vector<Input> inputs_of_norms(Sequential& model, DataLoader& loader, Recorder& record) {
+  const NoGrad values_only;
+  NormInputs seen(model);
+  for (Index b = 0; b < loader.batches(); ++b) {
+    record.progress(1);
+    model(loader.batch(b).images);
+  }
+  return seen.inputs;
 }
 
 /// Mean and variance of the channels over these images.

@@ -8,7 +8,7 @@
 #include "norma/apps/norma/lab/drawing.h"
 #include "norma/apps/norma/lab/experiments/batch_noise.h"
 #include "norma/apps/norma/lab/training.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 #include "norma/optim/schedule.h"
 
 namespace norma::lab {
@@ -30,8 +30,7 @@ double train(const Setup& setup, Trainer& trainer, Index n, double peak, Recorde
   double loss = 0;
   for (Index i = 0; i < steps; ++i) {
     record.progress(static_cast<double>(i) / static_cast<double>(steps));
-    trainer.optimizer().learning_rate(schedule.at(i));
-    const Score s = trainer.step();
+    const Score s = trainer.step(schedule.at(i));
     if (std::isnan(s.loss)) return s.loss;
     if (i >= steps - quarter) loss += s.loss;
   }
@@ -42,13 +41,13 @@ void job(const Setup& setup, const std::string& norm, Index n, Recorder& record)
   const DataSets& data = setup.datasets;
   const double peak = kRate * static_cast<double>(n) / static_cast<double>(kLargest);
   Sequential model = make_model("small", norm, data.image_shape(), data.classes(), setup.seed);
-  Trainer trainer(model, data, {.lr = peak, .batch_size = n, .seed = setup.seed});
+  Trainer trainer(model, data, {.batch_size = n, .label_smoothing = 0, .augment = false, .seed = setup.seed});
   const double loss = train(setup, trainer, n, peak, record);
   const ImageSet test = setup.test_images();
   const ImageSet pool = first_images(data.train, setup.images(kPoolSize, kLargest));
   DataLoader loader(pool, {.batch_size = kLargest, .normalisation = data.normalisation});
   const bool finite = !std::isnan(loss);
-  const Score tested = finite ? score(model, test, data.normalisation) : Score{};
+  const Score tested = finite ? evaluate(model, test, data.normalisation) : Score{};
   Score mended;
   try {
     if (finite && norm == "batch" && n == kMeasured) measure_noise(model, loader, setup.seed, record);
@@ -57,7 +56,7 @@ void job(const Setup& setup, const std::string& norm, Index n, Recorder& record)
         record.progress(1);
         return loader.batch(i).images;
       });
-      mended = score(model, test, data.normalisation);
+      mended = evaluate(model, test, data.normalisation);
     }
   } catch (const NonFiniteError&) {  // the weights are finite, the activations are not: nothing more to measure
   }

@@ -21,16 +21,16 @@ void train(const Setup& setup, const std::string& norm, double lr, std::uint64_t
   const Index steps = setup.steps(kSteps, kTests);
   const ImageSet test = setup.test_images(1000);
   Sequential model = make_model("small", norm, data.image_shape(), data.classes(), seed);
-  Trainer trainer(model, data, {.lr = lr, .batch_size = kBatch, .seed = seed});
+  Trainer trainer(model, data, {.batch_size = kBatch, .label_smoothing = 0, .augment = false, .seed = seed});
   double loss = 0, accuracy = 0, count = 0;  // sums since the last test
   for (Index i = 1; i <= steps; ++i) {
     record.progress(static_cast<double>(i) / static_cast<double>(steps));
     const bool diverged = std::isnan(loss);
-    trainer.optimizer().learning_rate(lr * static_cast<double>(steps - i + 1) / static_cast<double>(steps));
-    const Score of_batch = diverged ? Score{} : trainer.step();
+    const double rate = lr * static_cast<double>(steps - i + 1) / static_cast<double>(steps);
+    const Score of_batch = diverged ? Score{} : trainer.step(rate);
     loss += of_batch.loss, accuracy += of_batch.accuracy, count += 1;
     if (i * kTests / steps == (i - 1) * kTests / steps) continue;
-    const Score of_test = std::isnan(loss) ? Score{} : score(model, test, data.normalisation);
+    const Score of_test = std::isnan(loss) ? Score{} : evaluate(model, test, data.normalisation);
     record.row("curves", {norm, lr, seed, i, loss / count, accuracy / count, of_test.loss, of_test.accuracy});
     loss = std::isnan(loss) ? loss : 0, accuracy = count = 0;
   }

@@ -10,6 +10,7 @@
 #include "norma/apps/norma/lab/training.h"
 #include "norma/layers/channel_stats.h"
 #include "norma/layers/conv2d.h"
+#include "norma/layers/relu.h"
 
 namespace norma::lab {
 namespace {
@@ -38,18 +39,21 @@ std::vector<Tensor> convolution_weights(const Sequential& net) {
   return weights;
 }
 
-/// What enters each ReLU, layer by layer: Sequential would let batch norm do the ReLU too.
+/// What enters each ReLU.
+struct ReluInputs : Observer {
+  std::vector<Tensor> inputs;
+  void before(Module& module, const Tensor& x) override {
+    if (dynamic_cast<ReLU*>(&module)) inputs.push_back(x);
+  }
+};
+
 std::vector<Tensor> relu_inputs(Sequential& net, const Tensor& images) {
   const NoGrad values_only;
   const KeepBuffers keep(net);
   net.train();
-  std::vector<Tensor> inputs;
-  Tensor x = images;
-  for (const auto& [name, layer] : net.children()) {
-    if (layer->is_relu()) inputs.push_back(x);
-    x = forward_child(name, *layer, x);
-  }
-  return inputs;
+  ReluInputs seen;
+  net(images);
+  return seen.inputs;
 }
 
 struct Signal {
@@ -87,7 +91,8 @@ void train(const Setup& setup, const Arm& arm, std::uint64_t seed, Recorder& rec
   Sequential net = make_blocks({.widths = kWidths, .norm = arm.norm}, data.image_shape(), data.classes(), seed);
   const std::vector<Tensor> weights = convolution_weights(net);
   for (Tensor w : weights) w.rows() *= static_cast<Real>(arm.scale);
-  Trainer trainer(net, data, {.lr = kRate, .batch_size = kBatch, .weight_decay = 0, .seed = seed});
+  Trainer trainer(net, data,
+                  {.batch_size = kBatch, .weight_decay = 0, .label_smoothing = 0, .augment = false, .seed = seed});
   DataLoader probe(data.train, {.batch_size = kProbe, .normalisation = data.normalisation});
   const Tensor images = probe.batch(0).images;
   for (Index i = 0; i <= steps; ++i) {
@@ -98,7 +103,7 @@ void train(const Setup& setup, const Arm& arm, std::uint64_t seed, Recorder& rec
       inputs = relu_inputs(net, images);
       for (const Tensor& w : weights) before.push_back(w.clone());
     }
-    const Score s = trainer.step();
+    const Score s = trainer.step(kRate);
     record.row("training", {arm.name, seed, i, s.loss, s.accuracy});
     if (std::isnan(s.loss)) return;
     for (std::size_t k = 0; k < inputs.size(); ++k) {

@@ -11,7 +11,7 @@
 #include "norma/apps/norma/lab/lab.h"
 #include "norma/apps/norma/lab/training.h"
 #include "norma/layers/loss.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 
 namespace norma::lab {
 namespace {
@@ -37,7 +37,12 @@ class Walk {
         model_(make_blocks({.widths = kWidths, .norm = norm}, setup.datasets.image_shape(), setup.datasets.classes(),
                            seed)),
         trainer_(model_, setup.datasets,
-                 {.lr = kRate, .batch_size = kBatch, .momentum = 0, .weight_decay = 0, .seed = seed}) {}
+                 {.batch_size = kBatch,
+                  .momentum = 0,
+                  .weight_decay = 0,
+                  .label_smoothing = 0,
+                  .augment = false,
+                  .seed = seed}) {}
 
   void run() {
     const Index steps = setup_.steps(kSteps);
@@ -47,7 +52,7 @@ class Walk {
       record_.progress(done_);
       if (i == 0 || i * kCheckpoints / steps != (i - 1) * kCheckpoints / steps) look_along(i);
       if (i == 0 || i == steps / 2 || i == steps) look_around(i);
-      if (i < steps) loss = trainer_.step().loss;
+      if (i < steps) loss = trainer_.step(kRate).loss;
     }
   }
 
@@ -127,7 +132,7 @@ std::vector<Job> jobs(const Setup& setup) {
   std::vector<Job> all;
   for (std::uint64_t seed = setup.seed; seed < setup.seed + kSeeds; ++seed)
     for (const std::string& norm : kNorms)
-      all.push_back({fmt::format("{}, seed {}", arm(norm), seed), norm == "batch" ? 19 : 14,
+      all.push_back({fmt::format("{}, seed {}", arm(norm), seed), norm == "batch" ? 19.0 : 14.0,
                      [=, &setup](Recorder& record) { Walk(setup, norm, seed, record).run(); }});
   return all;
 }

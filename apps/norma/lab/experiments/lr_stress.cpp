@@ -29,15 +29,14 @@ void stress(const Setup& setup, const std::string& norm, std::uint64_t seed, Rec
   const double guessing = std::log(static_cast<double>(data.classes()));
   Sequential model = make_blocks({{16, kPool, 16, 16, kPool, 32, 32, kPool, 64, 64, 64}, norm}, data.image_shape(),
                                  data.classes(), seed);
-  Trainer trainer(model, data, {.lr = kFirstRate, .augment = true, .seed = seed});
+  Trainer trainer(model, data, {.label_smoothing = 0, .seed = seed});
   bool has_learnt = false;
   for (Index stage = 0; stage < kMaxStages; ++stage) {
     const double lr = kFirstRate * std::pow(2.0, static_cast<double>(stage));
-    trainer.optimizer().learning_rate(lr);
     double loss = 0, accuracy = 0;  // sums over the second half
     for (Index i = 0; i < steps && !std::isnan(loss); ++i) {
       record.progress(std::min(0.95, static_cast<double>(stage * steps + i) / static_cast<double>(16 * steps)));
-      const Score s = trainer.step();
+      const Score s = trainer.step(lr);
       if (i >= steps / 2 || std::isnan(s.loss)) loss += s.loss, accuracy += s.accuracy;
     }
     loss /= static_cast<double>(steps - steps / 2), accuracy /= static_cast<double>(steps - steps / 2);

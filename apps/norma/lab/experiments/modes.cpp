@@ -7,12 +7,13 @@
 #include "norma/apps/norma/lab/experiments/modes_report.h"
 #include "norma/apps/norma/lab/lab.h"
 #include "norma/apps/norma/lab/training.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 
 namespace norma::lab {
 namespace {
 
 constexpr Index kSteps = 600, kEpochs = 12, kBatch = 64, kCompanies = 24, kImages = 12;
+constexpr double kRate = 0.1;
 constexpr std::uint64_t kSeeds = 3;
 const std::vector<Index> kSizes{1, 2, 4, 8, 16, 32, 64, 128, 256};
 
@@ -45,8 +46,12 @@ struct Subject {
 
   Subject(const Setup& setup, std::uint64_t seed)
       : model(make_model("small", "batch", setup.datasets.image_shape(), setup.datasets.classes(), seed)),
-        trainer(model, setup.datasets, {.lr = 0.1, .batch_size = kBatch, .seed = seed}) {}
+        trainer(model, setup.datasets, {.batch_size = kBatch, .label_smoothing = 0, .augment = false, .seed = seed}) {}
 };
+
+double accuracy_in_train(Sequential& model, const ImageSet& test, const DataSets& data, Index batch_size) {
+  return evaluate(model, test, data.normalisation, {.batch_size = batch_size, .training_mode = true}).accuracy;
+}
 
 void while_training(const Setup& setup, std::uint64_t seed, Recorder& record) {
   const DataSets& data = setup.datasets;
@@ -61,42 +66,70 @@ void while_training(const Setup& setup, std::uint64_t seed, Recorder& record) {
       next_gap = std::max(i + 1, i * 4 / 3);
     }
     if (i > 0 && i * kEpochs / steps != (i - 1) * kEpochs / steps)
-      record.row("accuracy", {seed, i, score(subject.model, test, data.normalisation).accuracy,
-                              score(subject.model, test, data.normalisation, kBatch, true).accuracy});
-    if (i < steps) subject.trainer.step();
+      record.row("accuracy", {seed, i, evaluate(subject.model, test, data.normalisation).accuracy,
+                              accuracy_in_train(subject.model, test, data, kBatch)});
+    if (i < steps) subject.trainer.step(kRate);
   }
 }
 
-/// Of image `image` in a batch with `company` others, in either mode: the logit of its class, and whether that is the largest.
+/// The logits of the first of these test images, alone of all that is in the batch.
+Row first_logits(Sequential& model, const DataSets& data, const std::vector<Index>& batch, bool training) {
+  const NoGrad values_only;
+  const KeepBuffers keep(model);
+  const EvalMode back_afterwards(model);
+  model.train(training);
+  ImageSet images = first_images(data.test, 0);
+  for (const Index i : batch) {
+    images.labels.push_back(data.test.labels[static_cast<std::size_t>(i)]);
+    images.bytes.insert(images.bytes.end(), data.test.image(i), data.test.image(i) + data.test.image_bytes());
+  }
+  DataLoader loader(images, {.batch_size = images.size(), .normalisation = data.normalisation});
+  return model.forward(loader.batch(0).images).rows().row(0);
+}
+
+/// Of image `image` in a batch with random company, in either mode: the logit of its class, and whether that is the largest.
 void company_of(const Setup& setup, Sequential& model, Index image, Index size, Recorder& record) {
   record.progress(0.4 + 0.1 * static_cast<double>(image) / kImages);
   const DataSets& data = setup.datasets;
-  const NoGrad values_only;
-  const auto place = static_cast<std::size_t>(image);
+  const int label = data.test.labels[static_cast<std::size_t>(image)];
   for (Index c = 0; c < kCompanies; ++c) {
     Random random({setup.seed, static_cast<std::uint64_t>(image), static_cast<std::uint64_t>(c)});
-    ImageSet batch = first_images(data.test, 0);
-    for (Index i = 0; i < size; ++i) {
-      const Index which = i == 0 ? image : random.below(data.test.size());
-      batch.labels.push_back(data.test.labels[static_cast<std::size_t>(which)]);
-      batch.bytes.insert(batch.bytes.end(), data.test.image(which), data.test.image(which) + data.test.image_bytes());
-    }
-    DataLoader loader(batch, {.batch_size = size, .normalisation = data.normalisation});
-    const Tensor x = loader.batch(0).images;
+    std::vector<Index> batch{image};
+    while (static_cast<Index>(batch.size()) < size) batch.push_back(random.below(data.test.size()));
     for (const bool training : {false, true}) {
-      const KeepBuffers keep(model);
-      const EvalMode back_afterwards(model);
-      model.train(training);
-      const Row logits = model.forward(x).rows().row(0);
-      const int label = data.test.labels[place];
+      const Row logits = first_logits(model, data, batch, training);
       record.row("company", {image, size, c + 1, training ? "train" : "eval", static_cast<double>(logits[label]),
                              logits[label] == logits.maxCoeff() ? 1 : 0});
     }
   }
 }
 
-/// The running statistics are reset and meet batches again, the weights unchanged.
-void approach(const Setup& setup, Sequential& model, Recorder& record) {
+/// Test image 0 with chosen neighbours in the batch: what the network takes it for.
+void neighbours(const Setup& setup, Sequential& model, Recorder& record) {
+  const DataSets& data = setup.datasets;
+  const auto with = [](Index first, Index last) {
+    std::vector<Index> batch{0};
+    for (Index i = first; i <= last; ++i) batch.push_back(i);
+    return batch;
+  };
+  const std::vector<std::pair<std::string, std::vector<Index>>> batches{{"none", {0}},
+                                                                        {"itself, 7 times", std::vector<Index>(8, 0)},
+                                                                        {"images 1 to 7", with(1, 7)},
+                                                                        {"images 8 to 14", with(8, 14)},
+                                                                        {"images 15 to 21", with(15, 21)},
+                                                                        {"images 1 to 63", with(1, 63)}};
+  for (const auto& [name, batch] : batches)
+    for (const bool training : {false, true}) {
+      const Row logits = first_logits(model, data, batch, training);
+      Index best = 0;
+      logits.maxCoeff(&best);
+      record.row("neighbours", {name, training ? "train" : "eval", static_cast<double>(logits[data.test.labels[0]]),
+                                data.test.class_names[static_cast<std::size_t>(best)]});
+    }
+}
+
+/// The running statistics are reset and meet batches again, the weights unchanged; at the end recalibrate() sets them.
+void approach(const Setup& setup, Sequential& model, const ImageSet& test, Recorder& record) {
   const DataSets& data = setup.datasets;
   const NoGrad values_only;
   const KeepBuffers keep(model);
@@ -104,16 +137,44 @@ void approach(const Setup& setup, Sequential& model, Recorder& record) {
                      {.batch_size = kBatch, .shuffle = true, .seed = 1, .normalisation = data.normalisation});
   for (const auto& [name, norm] : batch_norms(model)) norm->reset_running_stats();
   const std::vector<Gap> start = gaps(model, data);
-  for (Index k = 0; k <= 64; ++k) {
-    const bool measured = k <= 12 || k % 4 == 0;
-    record.progress(0.7 + 0.3 * static_cast<double>(k) / 64);
-    const std::vector<Gap> now = measured ? gaps(model, data) : std::vector<Gap>{};
+  const auto measure = [&](const Json& k,
+                           bool tested) {  // returns the distances, layer by layer, from those at the start
+    const std::vector<Gap> now = gaps(model, data);
+    DoubleRow distances(static_cast<Index>(now.size()));
     for (std::size_t i = 0; i < now.size(); ++i)
-      record.row("approach", {k, now[i].layer, (now[i].mean + now[i].variance) / (start[i].mean + start[i].variance),
-                              std::pow(0.9, static_cast<double>(k))});
+      distances[static_cast<Index>(i)] = (now[i].mean + now[i].variance) / (start[i].mean + start[i].variance);
+    if (tested) record.row("reset", {k, distances.mean(), evaluate(model, test, data.normalisation).accuracy});
+    return distances;
+  };
+  for (Index k = 0; k <= 64; ++k) {
+    record.progress(0.7 + 0.3 * static_cast<double>(k) / 64);
+    if (k <= 12 || k % 4 == 0) {
+      const DoubleRow distances = measure(k, (k & (k - 1)) == 0);  // 0 and the powers of 2
+      for (std::size_t i = 0; i < start.size(); ++i)
+        record.row("approach",
+                   {k, start[i].layer, distances[static_cast<Index>(i)], std::pow(0.9, static_cast<double>(k))});
+    }
     model.train();
     model.forward(batches.batch(k % batches.batches()).images);
   }
+  const ImageSet images = first_images(data.train, setup.images(4096, 256));
+  DataLoader loader(images, {.batch_size = 512, .normalisation = data.normalisation});
+  recalibrate(model, loader);
+  measure("recalibrate()", true);
+}
+
+/// In eval() batch norm is a fixed scale and shift, which the convolution before it can do.
+void folding(Sequential& model, const DataSets& data, const ImageSet& test, Recorder& record) {
+  const EvalMode eval(model);
+  Sequential folded = fold_batch_norm(model);
+  DataLoader loader(test, {.batch_size = 100, .normalisation = data.normalisation});
+  const Tensor images = loader.batch(0).images;
+  const NoGrad values_only;
+  const Tensor before = model.forward(images), after = folded.forward(images);
+  const Real change = (before.rows() - after.rows()).abs().maxCoeff() / before.rows().abs().maxCoeff();
+  record.row("folding",
+             {model.children().size(), folded.children().size(), evaluate(model, test, data.normalisation).accuracy,
+              evaluate(folded, test, data.normalisation).accuracy, static_cast<double>(change)});
 }
 
 void after_training(const Setup& setup, Recorder& record) {
@@ -122,17 +183,19 @@ void after_training(const Setup& setup, Recorder& record) {
   Subject subject(setup, setup.seed);
   for (Index i = 0; i < steps; ++i) {
     record.progress(0.4 * static_cast<double>(i) / static_cast<double>(steps));
-    subject.trainer.step();
+    subject.trainer.step(kRate);
   }
   for (const Index size : {8, 64})
     for (Index image = 0; image < kImages; ++image) company_of(setup, subject.model, image, size, record);
+  neighbours(setup, subject.model, record);
   const ImageSet test = setup.test_images(1000);
-  const double right = score(subject.model, test, data.normalisation).accuracy;
+  const double right = evaluate(subject.model, test, data.normalisation).accuracy;
   for (const Index size : kSizes) {
-    record.progress(0.5 + 0.02 * static_cast<double>(size) / 256);
-    record.row("forgotten", {size, score(subject.model, test, data.normalisation, size, true).accuracy, right});
+    record.progress(0.5 + 0.2 * static_cast<double>(size) / 256);
+    record.row("forgotten", {size, accuracy_in_train(subject.model, test, data, size), right});
   }
-  approach(setup, subject.model, record);
+  folding(subject.model, data, test, record);
+  approach(setup, subject.model, test, record);
 }
 
 std::vector<Job> jobs(const Setup& setup) {
@@ -158,7 +221,10 @@ Experiment modes() {
        {"layers", {"step", "layer", "mean_gap", "variance_gap"}},
        {"approach", {"k", "layer", "distance", "theory"}},
        {"company", {"image", "batch_size", "company", "mode", "logit", "right"}},
-       {"forgotten", {"batch_size", "train_mode_acc", "eval_acc"}}},
+       {"forgotten", {"batch_size", "train_mode_acc", "eval_acc"}},
+       {"neighbours", {"company", "mode", "logit", "taken_for"}},
+       {"reset", {"batches", "distance", "eval_acc"}},
+       {"folding", {"layers", "folded_layers", "eval_acc", "folded_acc", "largest_change"}}},
       jobs,
       report_modes};
 }

@@ -128,6 +128,52 @@ void draw_forgotten(const Table& forgotten, Page& page, std::vector<std::string>
                   percent(forgotten.numbers("eval_acc")[0])));
 }
 
+/// What lies in tables and not in figures: an old lab does not have it.
+void list_neighbours(const Table& neighbours, Page& page, std::vector<std::string>& found) {
+  if (neighbours.empty()) return;
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& company : neighbours.distinct("company")) {
+    const Table of = neighbours.where("company", company);
+    const std::vector<std::string> taken_for = of.words("taken_for");
+    rows.push_back({company, taken_for[0], fmt::format("{:.4f}", of.numbers("logit")[0]), taken_for[1],
+                    fmt::format("{:.4f}", of.numbers("logit")[1])});
+  }
+  page.table({"test image 0 among", "in eval()", "logit of its class", "in train()", "logit of its class"}, rows);
+  const auto answers = [&](const char* mode) {
+    const Table of_mode = neighbours.where("mode", mode);
+    std::vector<std::string> names;
+    for (const Json& name : of_mode.distinct("taken_for")) names.push_back(name);
+    return fmt::format("{}", fmt::join(names, ", "));
+  };
+  found.push_back(fmt::format("Test image 0 among {} different neighbours is taken for: {} in train(); {} in eval().",
+                              rows.size(), answers("train"), answers("eval")));
+}
+
+void list_reset(const Table& reset, Page& page, std::vector<std::string>& found) {
+  if (reset.empty()) return;
+  std::vector<std::vector<std::string>> rows;
+  const std::vector<std::string> batches = reset.words("batches");
+  const std::vector<double> distance = reset.numbers("distance"), accuracy = reset.numbers("eval_acc");
+  for (std::size_t i = 0; i < batches.size(); ++i)
+    rows.push_back({batches[i], fmt::format("{:.4f}", distance[i]), percent(accuracy[i])});
+  page.table({"batches since the reset", "distance, mean of the layers", "test accuracy in eval()"}, rows);
+  found.push_back(
+      fmt::format("After the reset eval() gets {} of the test images right, {} after 8 batches, {} after 64, "
+                  "and {} with the exact statistics of recalibrate().",
+                  percent(accuracy[0]), percent(accuracy[4]), percent(accuracy[7]), percent(accuracy[8])));
+}
+
+void tell_folding(const Table& folding, std::vector<std::string>& found) {
+  if (folding.empty()) return;
+  const auto number = [&](const char* column) { return folding.numbers(column)[0]; };
+  found.push_back(
+      fmt::format("In eval() batch norm is a scale and a shift, and fold_batch_norm() moves both into the convolution "
+                  "before it: {:.0f} layers become {:.0f}, the accuracy {} is {} folded, and no logit changes by more "
+                  "than {:.1g} of the largest.",
+                  number("layers"), number("folded_layers"), percent(number("eval_acc")), percent(number("folded_acc")),
+                  number("largest_change")));
+}
+
 }  // namespace
 
 std::vector<std::string> report_modes(const Tables& tables, Page& page) {
@@ -135,8 +181,11 @@ std::vector<std::string> report_modes(const Tables& tables, Page& page) {
   draw_accuracy(tables.at("accuracy"), page, found);
   draw_layers(tables.at("layers"), page);
   draw_approach(tables.at("approach"), page, found);
+  list_reset(tables.at("reset"), page, found);
   draw_company(tables.at("company"), page, found);
+  list_neighbours(tables.at("neighbours"), page, found);
   draw_forgotten(tables.at("forgotten"), page, found);
+  tell_folding(tables.at("folding"), found);
   return found;
 }
 

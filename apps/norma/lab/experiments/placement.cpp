@@ -7,7 +7,7 @@
 #include "norma/apps/norma/lab/drawing.h"
 #include "norma/apps/norma/lab/lab.h"
 #include "norma/apps/norma/lab/training.h"
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 #include "norma/optim/schedule.h"
 
 namespace norma::lab {
@@ -63,7 +63,7 @@ void measure(const Setup& setup, Module& model, const std::string& arm, std::uin
   const DataSets& data = setup.datasets;
   const ImageSet test = setup.test_images(), images = first_images(data.train, setup.images(kStatistics, 256));
   DataLoader loader(images, {.batch_size = 256, .normalisation = data.normalisation});
-  const Score before = diverged ? Score{} : score(model, test, data.normalisation);
+  const Score before = diverged ? Score{} : evaluate(model, test, data.normalisation);
   Score after;
   if (!diverged && !batch_norms(model).empty()) try {
       measure_shift(model, loader, arm, seed, record);
@@ -71,7 +71,7 @@ void measure(const Setup& setup, Module& model, const std::string& arm, std::uin
         record.progress(1);
         return loader.batch(i).images;
       });
-      after = score(model, test, data.normalisation);
+      after = evaluate(model, test, data.normalisation);
     } catch (const NonFiniteError&) {  // the weights are finite, the activations are not: nothing more to measure
     }
   record.row("accuracy", {arm, seed, before.loss, before.accuracy, after.loss, after.accuracy});
@@ -82,18 +82,17 @@ void train(const Setup& setup, const Arm& arm, std::uint64_t seed, Recorder& rec
   const Index steps = setup.steps(kSteps, kTests);
   const ImageSet test = setup.test_images();
   Sequential model = make_blocks(arm.blocks, data.image_shape(), data.classes(), seed);
-  Trainer trainer(model, data, {.lr = kRate, .batch_size = kBatch, .seed = seed});
+  Trainer trainer(model, data, {.batch_size = kBatch, .label_smoothing = 0, .augment = false, .seed = seed});
   const Schedule schedule({.name = "cosine", .peak = kRate, .steps = steps});
   bool diverged = false;
   double loss = 0, count = 0;
   for (Index i = 1; i <= steps; ++i) {
     record.progress(static_cast<double>(i) / static_cast<double>(steps + 1));
-    trainer.optimizer().learning_rate(schedule.at(i - 1));
-    const Score s = diverged ? Score{} : trainer.step();
+    const Score s = diverged ? Score{} : trainer.step(schedule.at(i - 1));
     diverged = diverged || std::isnan(s.loss);
     loss += s.loss, count += 1;
     if (i * kTests / steps == (i - 1) * kTests / steps) continue;
-    const Score t = diverged ? Score{} : score(model, test, data.normalisation);
+    const Score t = diverged ? Score{} : evaluate(model, test, data.normalisation);
     record.row("curves", {arm.name, seed, i, i * kBatch, loss / count, t.loss, t.accuracy});
     loss = count = 0;
   }

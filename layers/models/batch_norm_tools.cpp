@@ -1,4 +1,4 @@
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
 
 #include <algorithm>
 #include <typeinfo>
@@ -8,22 +8,18 @@
 namespace norma {
 namespace {
 
-void collect(Module& module, const std::string& name, std::vector<std::pair<std::string, BatchNorm*>>& all) {
-  if (auto* norm = dynamic_cast<BatchNorm*>(&module)) {
-    const auto is_this = [norm](const auto& entry) { return entry.second == norm; };
-    if (std::none_of(all.begin(), all.end(), is_this)) all.emplace_back(name, norm);
-  }
-  for (const auto& [child_name, child] : module.children())
-    collect(*child, name.empty() ? child_name : name + "." + child_name, all);
-}
+/// Adds up what it sees going into some layers.
+struct InputMoments : Observer {
+  const std::vector<BatchNorm*>& norms;
+  std::vector<Moments> seen;
 
-Moments moments_of_input(Module& model, BatchNorm& norm, Index batches, const std::function<Tensor(Index)>& images) {
-  Moments seen;
-  norm.report_moments(&seen);
-  const std::shared_ptr<void> stop(nullptr, [&](void*) { norm.report_moments(nullptr); });
-  for (Index i = 0; i < batches; ++i) model.forward(images(i));
-  return seen;
-}
+  explicit InputMoments(const std::vector<BatchNorm*>& watched)
+      : Observer(Sees::what_runs), norms(watched), seen(watched.size()) {}
+  void before(Module& module, const Tensor& x) override {
+    const auto place = std::find(norms.begin(), norms.end(), &module);
+    if (place != norms.end()) seen[static_cast<std::size_t>(place - norms.begin())].merge(channel_moments(x));
+  }
+};
 
 std::shared_ptr<Conv2d> folded(const Conv2d& conv, const BatchNorm2d& norm) {
   check(!norm.training() || norm.frozen(), "fold_batch_norm: ", norm.describe(), " is in train()");
@@ -51,8 +47,20 @@ std::shared_ptr<Conv2d> folded(const Conv2d& conv, const BatchNorm2d& norm) {
 
 std::vector<std::pair<std::string, BatchNorm*>> batch_norms(Module& model) {
   std::vector<std::pair<std::string, BatchNorm*>> all;
-  collect(model, "", all);
+  for (const auto& [name, module] : model.named_modules()) {
+    auto* norm = dynamic_cast<BatchNorm*>(module);
+    const auto is_this = [norm](const auto& entry) { return entry.second == norm; };
+    if (norm && std::none_of(all.begin(), all.end(), is_this)) all.emplace_back(name, norm);
+  }
   return all;
+}
+
+std::vector<Moments> moments_of_inputs(Module& model, const std::vector<BatchNorm*>& norms, Index batches,
+                                       const std::function<Tensor(Index)>& images) {
+  const NoGrad values_only;
+  InputMoments moments(norms);
+  for (Index i = 0; i < batches; ++i) model(images(i));
+  return moments.seen;
 }
 
 void freeze_batch_norm(Module& model, bool on) {
@@ -62,23 +70,19 @@ void freeze_batch_norm(Module& model, bool on) {
 
 void recalibrate(Module& model, Index batches, const std::function<Tensor(Index)>& images) {
   check(batches > 0, "recalibrate: needs at least one batch");
-  const NoGrad values_only;
   const EvalMode evaluating(model);
   KeepBuffers on_exception(model);
-  std::vector<BatchNorm*> done;
   for (const auto& [name, norm] : batch_norms(model)) {
     if (norm->frozen() || !norm->options().track_running_stats) continue;
-    const Moments seen = moments_of_input(model, *norm, batches, images);
+    const Moments seen = moments_of_inputs(model, {norm}, batches, images).front();
     check(seen.count > 1, "recalibrate: ", norm->describe(), " \"", name,
           "\" needs more than 1 value per channel, got ", seen.count);
     if (!seen.mean.isFinite().all() || !seen.squares.isFinite().all())
       throw NonFiniteError(
           join("recalibrate: NaN or infinity reaches ", norm->describe(), " \"", name, "\"; nothing was changed"));
     norm->set_running_stats(seen, batches);
-    done.push_back(norm);
   }
   on_exception.release();
-  for (BatchNorm* norm : done) norm->trust_running_stats();
 }
 
 /// Whether `module` is a Layer, not of a class derived from it.

@@ -12,6 +12,11 @@ namespace norma {
 /// registration: in a Sequential that of execution.
 std::vector<std::pair<std::string, BatchNorm*>> batch_norms(Module& model);
 
+/// What reaches each of `norms`, which belong to the model, while images(0) ... images(batches - 1) go through it in its present modes;
+/// nothing is recorded. A layer that is used twice gets the moments of both uses.
+std::vector<Moments> moments_of_inputs(Module& model, const std::vector<BatchNorm*>& norms, Index batches,
+                                       const std::function<Tensor(Index)>& images);
+
 /// BatchNorm::freeze() for all of them that have running statistics.
 void freeze_batch_norm(Module& model, bool on = true);
 

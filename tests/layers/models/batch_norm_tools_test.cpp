@@ -1,5 +1,6 @@
 // What is done to all batch norms of a model together: freeze, recalibrate, fold.
-#include "norma/layers/models/batch_norm_model.h"
+#include "norma/layers/models/batch_norm_tools.h"
+#include "norma/layers/models/lint.h"
 
 #include "norma/layers/conv2d.h"
 #include "norma/layers/dropout.h"
@@ -133,7 +134,7 @@ TEST(Recalibrate, GivesTheExactStatisticsOfEveryLayersInput) {
     EXPECT_LE(((stats.mean - mean) / variance.sqrt()).abs().maxCoeff(), 1e-6) << name;
     EXPECT_LE((stats.variance / variance - 1).abs().maxCoeff(), 1e-6) << name;
     EXPECT_EQ(norm->named_buffers()[2].second.item(), 3) << "batches, of unequal size";
-    EXPECT_TRUE(norm->lint().empty());
+    EXPECT_TRUE(lint(*norm).empty());
   }
 }
 
