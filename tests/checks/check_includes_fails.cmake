@@ -108,7 +108,7 @@ expect_failure(core/ops.h "// x;y\n\n#  include <norma/layers/relu.h>\n" ":3: mu
 # The prefix, and rooms that the design does not have.
 expect_failure(core/ops.h "#include \"tensor.h\"\n" ":1: must not include tensor.h: our headers begin with norma/")
 expect_failure(core/ops.h "#include \"core/tensor.h\"\n" ":1: must not include core/tensor.h")
-expect_failure(core/linear/solve.h "int a;\n" " lies in no room of the design: core/linear/")
+expect_failure(core/linear/solve.h "int a;\n" ": lies in no room of the design: core/linear/")
 
 # What is not ours.
 forbidden(core/ops.h <fmt/format.h>)
@@ -128,7 +128,7 @@ forbidden(core/ops.cpp <benchmark/benchmark.h>)
 # Words and sizes.
 expect_failure(apps/norma/main.cpp "int a;\n\n\n// TODO: more\n" ":4: the word TODO is left")
 string(REPEAT "int a;\n" 250 long)
-expect_failure(data/loader.h "${long}int a;\n" " has 251 lines, more than 250")
+expect_failure(data/loader.h "${long}int a;\n" ": has 251 lines, more than 250")
 fresh_tree()
 file(WRITE ${WORK}/data/loader.h "${long}")
 check_tree("in order")
