@@ -17,24 +17,24 @@ fail() {
   exit "${2:-1}"
 }
 
-# Prints the packages of packages.txt that are not installed. A program that is in PATH needs no package.
+# missing_packages LIST...: prints the packages of these lists that are not installed. A program that is in PATH needs no package.
 missing_packages() {
   local package
-  sed 's/#.*//' scripts/packages.txt | while read -r package; do
+  sed 's/#.*//' "$@" | while read -r package; do
     [[ -n $package ]] || continue
     command -v "${package%-build}" >/dev/null && continue
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || echo "$package"
   done
 }
 
-# Does nothing, and needs no network, if nothing is missing.
+# install_missing_packages LIST...: does nothing, and needs no network, if nothing is missing.
 install_missing_packages() {
   if ! command -v apt-get >/dev/null; then
     say "no apt here; needed: a C++20 compiler, CMake 3.21, Ninja, Eigen 3.4, CLI11, nlohmann-json, {fmt}, libpng, TurboJPEG, stb, GoogleTest, Google Benchmark"
     return
   fi
   local missing log reason
-  read -ra missing <<<"$(missing_packages | tr '\n' ' ')"
+  read -ra missing <<<"$(missing_packages "$@" | tr '\n' ' ')"
   ((${#missing[@]} > 0)) || return 0
   ((EUID == 0)) || fail "packages are missing, run: sudo apt-get install --no-install-recommends ${missing[*]}" 2
   say "installing ${missing[*]}"
@@ -64,15 +64,16 @@ logged() {
   fail "failed: $* (all output: $log)"
 }
 
-# build PRESET TARGET [CONFIGURE_OPTION...]: quietly, in build/PRESET.
+# build PRESET TARGETS [CONFIGURE_OPTION...]: quietly, in build/PRESET.
 build() {
-  local preset=$1 target=$2 log=build/$1/build.log
+  local preset=$1 targets log=build/$1/build.log
+  read -ra targets <<<"$2"
   shift 2
   mkdir -p "build/$preset"
   : >"$log"
   say "building build/$preset (log: $log) ..."
   logged "$log" cmake --preset "$preset" "$@"
-  logged "$log" cmake --build "build/$preset" --parallel "$(nproc)" --target "$target"
+  logged "$log" cmake --build "build/$preset" --parallel "$(nproc)" --target "${targets[@]}"
 }
 
 # Prints $NORMA_DATA, else the folder of CIFAR-10 in its binary format if it is in one of the usual places.

@@ -25,7 +25,7 @@ next_run() {
   realpath -m --relative-to="$start" "$(printf 'runs/demo-%03d' "$number")"
 }
 
-install_missing_packages
+install_missing_packages scripts/packages.txt
 build release apps/all
 
 if ! given --data; then

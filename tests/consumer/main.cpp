@@ -1,7 +1,11 @@
-// A program outside Norma's tree: a layer of its own among Norma's, a data set, and three steps of training.
+// A program outside Norma's tree: a layer of its own among Norma's, a data set, and three steps of training. It has headers
+// with the paths of Norma's, core/types.h and others, which must not get in the way.
 #include <iostream>
 #include <vector>
 
+#include "core/types.h"
+#include "data/loader.h"
+#include "layers/relu.h"
 #include "norma/core/ops.h"
 #include "norma/core/tensor.h"
 #include "norma/data/loader.h"
@@ -41,6 +45,7 @@ class Gain : public Module {
 };
 
 int main() {
+  std::cout << consumer::kTypesHeader << ", " << consumer::kLoaderHeader << ", " << consumer::kReluHeader << "\n";
   const ImageSet shapes = make_synthetic(40, 1);
   DataLoader loader(shapes, {.batch_size = 40});
   const Batch batch = loader.batch(0);

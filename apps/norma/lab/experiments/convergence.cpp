@@ -19,7 +19,7 @@ const std::vector<std::string> kNorms{"batch", "none"};
 void train(const Setup& setup, const std::string& norm, double lr, std::uint64_t seed, Recorder& record) {
   const DataSets& data = setup.datasets;
   const Index steps = setup.steps(kSteps, kTests);
-  Sequential model = make_model("small", norm, data.image_shape(), data.classes(), seed);
+  Sequential model = make_network("small", norm, data.image_shape(), data.classes(), seed);
   Trainer trainer(model, data, {.batch_size = kBatch, .label_smoothing = 0, .augment = false, .seed = seed});
   const auto rate = [&](Index i) { return lr * static_cast<double>(steps - i) / static_cast<double>(steps); };
   const auto tested = [&](Index step, const Score& train, const Score& test) {

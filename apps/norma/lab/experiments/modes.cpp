@@ -45,7 +45,7 @@ struct Subject {
   Trainer trainer;
 
   Subject(const Setup& setup, std::uint64_t seed)
-      : model(make_model("small", "batch", setup.datasets.image_shape(), setup.datasets.classes(), seed)),
+      : model(make_network("small", "batch", setup.datasets.image_shape(), setup.datasets.classes(), seed)),
         trainer(model, setup.datasets, {.batch_size = kBatch, .label_smoothing = 0, .augment = false, .seed = seed}) {}
 };
 
