@@ -20,4 +20,5 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/norma-config-version.cmak
 install(FILES cmake/norma-config.cmake ${PROJECT_BINARY_DIR}/norma-config-version.cmake DESTINATION ${package_dir})
 if(NORMA_APPS)
   install(TARGETS norma_command)
+  install(PROGRAMS scripts/fetch_cifar10.sh DESTINATION ${CMAKE_INSTALL_DATADIR}/norma)  # for norma data fetch
 endif()

@@ -67,8 +67,8 @@ double gradcheck(const std::function<Tensor()>& f, const std::vector<Tensor>& in
   for (const Tensor& x : inputs) x.zero_grad();
   const Index left = blocks_left_by(f);
   check(left <= 0, "gradcheck: each call of f leaves ", left,
-        " blocks of numbers in memory after its result is dropped; ",
-        "does a rule capture its own result y? record() hands y to a rule (dy, y)");
+        " block(s) of numbers in memory after its result is dropped; does a rule capture its own result y? record() "
+        "hands y to a rule (dy, y)");
   return worst;
 }
 

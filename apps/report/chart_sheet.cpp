@@ -9,6 +9,7 @@ namespace norma {
 namespace chart {
 namespace {
 
+constexpr std::size_t kColours = 8;
 constexpr double kUpright = 120;  // length of upright names, at most
 
 std::string attribute(const char* name, const std::string& value) {
@@ -21,8 +22,7 @@ std::string hover(const std::string& words) { return words.empty() ? "" : "<titl
 }  // namespace
 
 std::string colour_class(int colour, std::size_t place) {
-  constexpr std::size_t colours = 8;
-  return fmt::format(" c{}", (colour >= 0 ? static_cast<std::size_t>(colour) : place) % colours);
+  return fmt::format(" c{}", (colour >= 0 ? static_cast<std::size_t>(colour) : place) % kColours);
 }
 
 std::string interval_text(const std::vector<double>& low, const std::vector<double>& high, std::size_t i) {
@@ -127,7 +127,8 @@ void Sheet::x_names(const Plot& plot, const std::vector<std::string>& names) {
     all_fit = all_fit && whole && lines.size() <= 3;
     widest = std::max(widest, width_of(name));
   }
-  const bool upright = !all_fit && stride(widest + 8, part) > 1 + names.size() / 6;
+  const std::size_t most = kLine + 1 <= part ? 1 : 1 + names.size() / 6;  // side by side, every how manyth will do
+  const bool upright = !all_fit && stride(widest + 8, part) > most;
   const std::size_t every = all_fit ? 1 : stride(upright ? kLine + 1 : widest + 8, part);
   for (std::size_t i = 0; i < names.size(); i += every) {
     const double middle = plot.left + (static_cast<double>(i) + 0.5) * part;
@@ -174,7 +175,7 @@ std::string Sheet::no_data() {
 }  // namespace chart
 
 std::string chart_style() {
-  return R"(:root{--paper:#fff;--ink:#1b1e24;--muted:#5b6270;--grid:#e4e7eb;--axis:#9aa1ad;
+  std::string style = R"(:root{--paper:#fff;--ink:#1b1e24;--muted:#5b6270;--grid:#e4e7eb;--axis:#9aa1ad;
 --c0:#0072b2;--c1:#b65415;--c2:#1da77c;--c3:#914471;--c4:#b88000;--c5:#3d9bd4;--c6:#5c5600;--c7:#3a3f47;
 --t0:#0072b2;--t1:#b65415;--t2:#00825e;--t3:#914471;--t4:#946600;--t5:#1f78ad;--t6:#5c5600;--t7:#3a3f47}
 @media screen and (prefers-color-scheme:dark){:root{
@@ -200,11 +201,10 @@ std::string chart_style() {
 .chart .point:hover{fill-opacity:1}
 .chart .cells{fill:var(--c);shape-rendering:crispEdges}
 .chart text.name{fill:var(--t)}
-.c0{--c:var(--c0);--t:var(--t0)}.c1{--c:var(--c1);--t:var(--t1)}.c2{--c:var(--c2);--t:var(--t2)}
-.c3{--c:var(--c3);--t:var(--t3)}
-.c4{--c:var(--c4);--t:var(--t4)}.c5{--c:var(--c5);--t:var(--t5)}.c6{--c:var(--c6);--t:var(--t6)}
-.c7{--c:var(--c7);--t:var(--t7)}
 )";
+  for (std::size_t i = 0; i < chart::kColours; ++i)
+    style += fmt::format(".c{0}{{--c:var(--c{0});--t:var(--t{0})}}\n", i);
+  return style;
 }
 
 std::string standalone(const std::string& svg) {

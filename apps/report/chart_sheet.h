@@ -81,8 +81,8 @@ class Sheet {
   void y_axis(const Plot& plot, const Scale& scale);
   /// Ticks and label below the plot; the sheet goes on below.
   void x_axis(const Plot& plot, const Scale& scale);
-  /// Below a plot of equal parts, their names: in one line or several; where a word would have to be broken, only some
-  /// of them, unless that leaves few; then upright.
+  /// Below a plot of equal parts, their names: in one line or several. Where that would break a word they stand upright if
+  /// all of them find room, else some of them side by side, or upright where that would leave too few.
   void x_names(const Plot& plot, const std::vector<std::string>& names);
   void x_label(const Plot& plot, const std::string& words);
 

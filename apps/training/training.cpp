@@ -121,7 +121,7 @@ EpochResult Trainer::train_epoch(Index epoch, const std::function<bool(const Pro
 }
 
 Score Trainer::test(const BatchSeen& on_batch) {
-  return evaluate(model_, datasets_.test, datasets_.normalisation, {.warn = true, .on_batch = on_batch});
+  return evaluate(model_, datasets_.test, datasets_.normalisation, {.on_batch = on_batch});
 }
 
 std::optional<Divergence> Trainer::divergence(const Score& test, Index epoch) const {
@@ -136,7 +136,7 @@ Score evaluate(Module& model, const ImageSet& images, const PixelStats& normalis
   const Shape image{1, images.channels, images.height, images.width};
   DataLoader loader(images, {.batch_size = o.batch_size > 0 ? o.batch_size : test_batch_size(image),
                              .normalisation = normalisation});
-  return evaluate([&](const Tensor& x) { return o.warn ? model(x) : model.forward(x); }, loader, o.on_batch);
+  return evaluate(std::ref(model), loader, o.on_batch);
 } catch (const NonFiniteError&) {
   return {};
 }

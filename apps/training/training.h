@@ -112,7 +112,6 @@ struct EvaluateOptions {
   Index batch_size = 0;  // 0: test_batch_size()
   bool training_mode =
       false;                // in train(), as by one who forgets eval(): batch norm takes the statistics of each batch
-  bool warn = false;        // of likely mistakes, as model(x) does
   BatchSeen on_batch = {};  // for each batch
 };
 

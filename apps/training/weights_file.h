@@ -14,7 +14,7 @@ namespace norma {
 
 /// All that is needed beside the numbers to build the network again and to feed it images.
 struct WeightsInfo {
-  std::string model, norm;               // as make_model() takes them
+  std::string model, norm;               // as make_network() takes them
   Shape image{1, 3, 32, 32};             // (1,C,H,W) of one image
   std::vector<std::string> class_names;  // in the order of the logits
   PixelStats normalisation;              // of the training images

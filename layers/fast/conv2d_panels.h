@@ -4,7 +4,7 @@
 // register each. Each step of depth loads two vectors of b and R single numbers of a, each copied to all lanes, and
 // does 2R multiply-adds. With R = 8 these are 10 loads for 16 multiply-adds, and a processor can start two of each per
 // cycle. So arithmetic takes the time, not loading, as long as a and b come from the caches. The 16 sums do not depend
-// on each other, so no multiply-add waits. Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
+// on each other, so none waits. Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
 //
 // A long sum is split: some terms are added up at a time, and these partial sums are added up. The rounding error of a
 // sum grows with the number of its terms; this way it is about the error of two short sums.

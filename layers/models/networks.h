@@ -28,18 +28,6 @@ const std::vector<std::string>& norm_names();
 Sequential make_network(const std::string& name, const std::string& norm, const Shape& images, Index classes,
                         std::uint64_t seed);
 
-// MERGE-ALIASES-BEGIN
-inline const std::vector<std::string>& model_names() { return network_names(); }
-inline const std::vector<std::string>& bench_net_names() { return network_names(); }
-inline Sequential make_model(const std::string& name, const std::string& norm, const Shape& images, Index classes,
-                             std::uint64_t seed) {
-  return make_network(name, norm, images, classes, seed);
-}
-inline Sequential make_bench_net(const std::string& name, std::uint64_t seed) {
-  return make_network(name, "batch", {1, 3, 32, 32}, 10, seed);
-}
-// MERGE-ALIASES-END
-
 constexpr Index kPool = -1;  // in a list of widths: a 2x2 max pooling
 
 /// Blocks of a 3x3 convolution, a norm and ReLU, one for each width; then the mean over the image and a linear classifier.

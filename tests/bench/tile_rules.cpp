@@ -56,7 +56,7 @@ std::string kind(const Case& s, std::size_t direction) {
   constexpr std::array kNames{"y", "dx", "dweight"};
   const bool few = direction != 1 && s.o < (direction == 0 ? 32 : 16);
   const Index side = direction == 1 ? std::min(s.h, s.w) : std::min(s.out_h(), s.out_w());
-  return join(kNames[direction], few ? ", few filters" : "", side <= 4 ? ", thin images" : "");
+  return join(kNames[direction], few ? ", few filters" : "", side <= 4 ? ", thin" : "");
 }
 
 void add(const Case& s, Table& table) {
@@ -80,12 +80,12 @@ void add(const Case& s, Table& table) {
 }
 
 void print(const Table& table) {
-  std::printf("%-32s tile", "result \\ terms");
+  std::printf("%-26s tile", "result \\ terms");
   for (const int begin : kBins) std::printf("  from %-7d", begin);
   std::printf("\n");
   for (const auto& [name, of_tiles] : table)
     for (std::size_t tile = 0; tile < kTiles.size(); ++tile) {
-      std::printf("%-32s %-4s", name.c_str(), kTileNames[tile]);
+      std::printf("%-26s %-4s", name.c_str(), kTileNames[tile]);
       for (const Cell& cell : of_tiles[tile])
         cell.results == 0 ? std::printf("  %-12s", "-")
                           : std::printf("  %-5.2f %5.1f%%", cell.worst, 100.0 * cell.too_inexact / cell.results);

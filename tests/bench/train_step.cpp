@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
   omp_set_num_threads(std::stoi(argv[3]));
   const ImageSet images = make_synthetic(batch_size, 1);
   const Batch batch = DataLoader(images, {.batch_size = batch_size}).batch(0);
-  Sequential model = make_bench_net(argv[1], 0);
+  Sequential model = make_network(argv[1], "batch", {1, 3, 32, 32}, 10, 0);
 
   const Index parameters = elements(model.named_parameters());
 

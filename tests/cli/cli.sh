@@ -20,11 +20,11 @@ refuses 2 "--epochs: .*'many'" train --epochs many
 refuses 2 "--epochs: must be a whole number from 1 to 1000000000, without 0 in front, got '010'" train --data synthetic --limit 20 --epochs 010
 refuses 2 "--seed: .*'0x10'" train "${quick[@]}" --seed 0x10
 refuses 2 "--threads: .*'010'" train "${quick[@]}" --threads 010
-refuses 2 "--model: must be one of cnn.small.linear, got 'resnet'" train --model resnet
+refuses 2 "--model: must be one of cnn.small.linear.bench.air.resnet, got 'vgg'" train --model vgg
 refuses 2 "--norm: must be one of batch.layer.instance.group.none, got 'weight'" train --norm weight
 refuses 2 "--norm: must be one of .*got 'weight'" compare --norm batch,weight
 refuses 2 '--freeze-after: this network has no batch norm' train "${quick[@]}" --norm group --freeze-after 1 --out frozen
-refuses 2 '--freeze-after: behind epoch 2 of 2' train "${quick[@]}" --freeze-after 2 --out frozen
+refuses 2 '--freeze-after: after epoch 2 of 2' train "${quick[@]}" --freeze-after 2 --out frozen
 refuses 2 '--freeze: this network has no batch norm' summary --norm group --freeze
 refuses 2 "--freeze-after: must be a whole number from 0 .*got '-1'" train --freeze-after=-1
 refuses 2 "--schedule: must be one of constant" train --schedule wild

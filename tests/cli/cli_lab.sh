@@ -28,9 +28,9 @@ holds 'lab: the command in the report' grep -qF 'lab convergence --data syntheti
 holds 'lab: the report is complete' bash -c '! grep -q "Not complete" two/report.html'
 refuses 4 'two: already holds a run' lab convergence "${short[@]}" --out two
 refuses 2 '--seed 5 was given, but two was begun with 0' lab --resume two --seed 5
-refuses 2 'lab modes was given, but two is of lab convergence' lab modes --resume two
+refuses 2 'name "modes" was given, but two was begun with "convergence"' lab modes --resume two
 "$norma" data make synthetic --dir other-images --train 20 --test 20 >out 2>err
-refuses 3 'two: was begun on images with checksum' lab --resume two --data other-images
+refuses 3 'two: was begun on synthetic shapes: .*, checksum ' lab --resume two --data other-images
 
 "$norma" lab convergence "${short[@]}" --threads 1 --out one >out 2>err
 holds 'lab: the same CSV on one thread' cmp one/curves.csv two/curves.csv

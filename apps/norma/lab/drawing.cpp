@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "norma/apps/norma/lab/training.h"
-
 namespace norma::lab {
 
 Series curve(const std::string& name, const Table& table, const std::string& x, const std::string& y, int colour,
@@ -36,5 +34,10 @@ std::string arm_name(const std::string& norm) {
 }
 
 std::string percent(double share) { return std::isnan(share) ? "-" : fmt::format("{:.1f}%", 100 * share); }
+
+std::string percent(const Spread& share) {
+  if (std::isnan(share.mean)) return "-";
+  return percent(share.mean) + fmt::format(" ({:.1f} to {:.1f})", 100 * share.low, 100 * share.high);
+}
 
 }  // namespace norma::lab

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "norma/apps/norma/lab/lab.h"
+#include "norma/apps/norma/lab/training.h"
 #include "norma/apps/report/chart.h"
 
 namespace norma::lab {
@@ -22,5 +23,7 @@ std::string arm_name(const std::string& norm);
 
 /// "12.3%", "-" for NaN.
 std::string percent(double share);
+/// "12.3% (11.0 to 13.5)", "-" for NaN.
+std::string percent(const Spread& share);
 
 }  // namespace norma::lab

@@ -8,12 +8,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
 
-#include "norma/apps/norma/lab/lab_config.h"
+#include "norma/apps/norma/lab/lab_options.h"
 #include "norma/apps/norma/lab/results.h"
+#include "norma/apps/norma/options/verb.h"
 #include "norma/apps/norma/run/interrupt.h"
+#include "norma/apps/norma/run/resumed_run.h"
 #include "norma/apps/norma/run/run_folder.h"
 #include "norma/apps/report/chart.h"
 #include "norma/apps/training/progress.h"
@@ -86,17 +90,15 @@ class JobRecorder : public Recorder {
 /// A lab that is being run, in its folder.
 class Run {
  public:
-  Run(const LabConfig& config, const DataSets& datasets)
-      : config_(config),
-        setup_{datasets, config.seed, config.scale},
-        experiments_(chosen(config.name)),
+  Run(const LabOptions& o, const Options& declared, const DataSets& datasets)
+      : setup_{datasets, o.seed, o.scale},
+        experiments_(chosen(o.lab)),
         jobs_(jobs_of(experiments_, setup_)),
-        folder_(config.resumed ? fs::path(config.options.resume)
-                               : make_run_folder("lab-" + config.name, config.options)),
+        folder_(o.resume.empty() ? make_run_folder("lab-" + o.lab, o.out) : fs::path(o.resume)),
         log_(folder_),
         results_(folder_) {
-    if (!config.resumed) describe_run(folder_, config.options, to_json(config, datasets));
-    log_.add(config.resumed ? "resumed" : "started", {{"command", config.options.command}});
+    if (o.resume.empty()) describe_run(folder_, declared.command(), to_config(declared, datasets));
+    log_.add(o.resume.empty() ? "started" : "resumed", {{"command", declared.command()}});
     write_report();  // from here on it is what the finished jobs have shown; a resumed run's rows must fit this program
   }
 
@@ -139,13 +141,15 @@ class Run {
       log_.add("job", {{"job", named.key}, {"seconds", line.end()}});
     }
     log_.add("finished");
-    print_findings();
+    for (const Part& part : parts()) {
+      fmt::print("\n{}\n", part.experiment->title);
+      for (const std::string& sentence : part.found) fmt::print("  - {}\n", sentence);
+    }
     fmt::print("\nreport  {}/report.html\n", folder());
     return code;
   }
 
  private:
-  const LabConfig& config_;
   Setup setup_;
   std::vector<Experiment> experiments_;
   std::vector<NamedJob> jobs_;
@@ -160,25 +164,8 @@ class Run {
     return some;
   }
 
-  /// What was found, on stdout.
-  void print_findings() const {
-    for (const Part& part : parts()) {
-      fmt::print("\n{}\n", part.experiment->title);
-      for (const std::string& sentence : part.found) fmt::print("  - {}\n", sentence);
-    }
-  }
-
-  Tables tables(const Experiment& experiment) const {
-    std::vector<std::string> keys;
-    for (const NamedJob& job : jobs_)
-      if (job.experiment->name == experiment.name) keys.push_back(job.key);
-    return results_.tables(experiment.columns, keys);
-  }
-
-  std::size_t finished() const {
-    std::size_t count = 0;
-    for (const NamedJob& job : jobs_) count += results_.has(job.key);
-    return count;
+  auto finished() const {
+    return std::count_if(jobs_.begin(), jobs_.end(), [this](const NamedJob& job) { return results_.has(job.key); });
   }
 
   /// An experiment as far as it has come.
@@ -192,7 +179,10 @@ class Run {
   std::vector<Part> parts() const {
     std::vector<Part> all;
     for (const Experiment& experiment : experiments_) {
-      Part& part = all.emplace_back(Part{&experiment, tables(experiment), Page(""), {}});
+      std::vector<std::string> keys;
+      for (const NamedJob& job : jobs_)
+        if (job.experiment == &experiment) keys.push_back(job.key);
+      Part& part = all.emplace_back(Part{&experiment, results_.tables(experiment.columns, keys), Page(""), {}});
       part.found = experiment.report(part.measured, part.page);
     }
     return all;
@@ -203,7 +193,7 @@ class Run {
     const bool several = all.size() > 1;
     Page page(several ? "The lab: what batch norm does" : all[0].experiment->title);
     page.paragraph(fmt::format("{}; seed {}, scale {:g}. {}", setup_.datasets.description, setup_.seed, setup_.scale,
-                               finished() < jobs_.size()
+                               finished() < std::ssize(jobs_)
                                    ? fmt::format("Not complete: {} of {} jobs.", finished(), jobs_.size())
                                    : ""));
     if (several) {
@@ -236,12 +226,6 @@ class Run {
 
 }  // namespace
 
-const std::vector<Experiment>& experiments() {
-  static const std::vector<Experiment> all{convergence(), lr_stress(), modes(),    batch_size(),
-                                           inside(),      landscape(), placement()};
-  return all;
-}
-
 std::vector<std::string> lab_names() {
   std::vector<std::string> names;
   for (const Experiment& experiment : experiments()) names.push_back(experiment.name);
@@ -249,20 +233,18 @@ std::vector<std::string> lab_names() {
   return names;
 }
 
-}  // namespace norma::lab
-
-namespace norma {
-
-int run_lab(const LabOptions& options) {
-  const lab::LabConfig config = lab::configured(options);
-  const DataSets datasets = open_datasets(config.data, 0, 32);
-  lab::check_same_data(config, datasets);
+int run_lab(const LabOptions& o, Options& declared) {
+  std::optional<ResumedRun> before;
+  if (!o.resume.empty()) before = read_config(o.resume, declared, "was begun with");
+  check(!o.lab.empty(), "needs a name: ", fmt::format("{}", fmt::join(lab_names(), ", ")));
+  const DataSets datasets = open_datasets(o.data, 0, 32);
+  if (before) check_same_data(*before, datasets, o.resume + ": was begun on");
   check(datasets.train.size() >= 1024 && datasets.test.size() >= 64, "lab: needs 1024 training and 64 test images, ",
         datasets.description, " has ", datasets.train.size(), " and ", datasets.test.size());
-  lab::Run run(config, datasets);
+  Run run(o, declared, datasets);
   fmt::print("data    {}\noutput  {}\n\n", datasets.description, run.folder());
   std::fflush(stdout);
   return run.run();
 }
 
-}  // namespace norma
+}  // namespace norma::lab

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "norma/apps/norma/run/config.h"
+#include "norma/apps/norma/options/json.h"
 #include "norma/apps/report/page.h"
 #include "norma/apps/training/datasets.h"
 
@@ -82,16 +82,8 @@ struct Experiment {
   std::function<std::vector<std::string>(const Tables&, Page&)> report;
 };
 
-// One file each.
-Experiment convergence();
-Experiment lr_stress();
-Experiment modes();
-Experiment batch_size();
-Experiment inside();
-Experiment landscape();
-Experiment placement();
-
-/// All of them, in the order in which one reads them.
+/// All of them, in the order in which one reads them. Each has a file in experiments/ and a name in the list of
+/// apps/CMakeLists.txt, from which CMake makes this function.
 const std::vector<Experiment>& experiments();
 /// Their names, and "all".
 std::vector<std::string> lab_names();

@@ -7,6 +7,22 @@
 
 namespace norma::lab {
 
+bool train(Module& model, Trainer& trainer, const DataSets& data, const Course& course, Recorder& record) {
+  bool finite = true;
+  double loss = 0, accuracy = 0, count = 0;  // sums since the last test
+  for (Index i = 1; i <= course.steps; ++i) {
+    record.progress(static_cast<double>(i) / static_cast<double>(course.steps + 1));
+    const Score s = finite ? trainer.step(course.rate(i - 1)) : Score{};
+    finite = finite && !std::isnan(s.loss);
+    loss += s.loss, accuracy += s.accuracy, count += 1;
+    if (!due(i, course.steps, course.tests)) continue;
+    const Score test = finite ? evaluate(model, course.test, data.normalisation) : Score{};
+    course.tested(i, {loss / count, accuracy / count}, test);
+    loss = accuracy = count = 0;
+  }
+  return finite;
+}
+
 std::vector<Moments> seen_by_norms(Module& model, DataLoader& loader, bool training_mode,
                                    const std::function<void()>& on_batch) {
   const NoGrad values_only;

@@ -1,78 +1,105 @@
-// What the verbs are told: a struct of options for each kind of verb, and the verbs.
+// Options: the options of a verb. Each is declared once, where it says which member it sets, what its value must be and what
+// config.json does with it; the command line, --help, config.json, --resume and the errors read it there:
+//
+//   options.add("--label-smoothing", &s.label_smoothing, fraction(), "Part of the target spread over all classes").decides();
+//
+// What the member holds at that moment is the default.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <list>
 #include <optional>
-#include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
-#include "norma/apps/training/settings.h"
-#include "norma/core/types.h"
+#include "norma/apps/norma/options/json.h"
+#include "norma/apps/norma/options/rules.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace norma {
 
-/// Exit codes of the program, as the README lists them; kSignal + the number of the signal that stopped a training.
-enum ExitCode { kDone = 0, kUsage = 2, kData = 3, kFiles = 4, kDiverged = 5, kSignal = 128 };
+struct Verb;
 
-struct Options {
-  std::string data, model = "cnn", norm = "batch", conv = "automatic", schedule = "one-cycle", augment = "on", out;
-  Index epochs = 10, batch_size = 128, limit = 0, image_size = 32, seed = 0, freeze_after = 0;
-  bool freeze = false;
-  int threads = 0;  // 0: as many as there are processors
-  double lr = 0.2, momentum = 0.9, weight_decay = 5e-4, label_smoothing = 0.05;
-  std::optional<double> warmup;
-  // norma train alone
-  std::string resume;              // the run folder to go on with
-  bool override_ = false;          // whether other options than the run's are taken
-  Index save_every = 0, keep = 1;  // steps; previous checkpoints
-  std::set<std::string> given;     // names of the options that stand on the command line, without dashes
-  std::string command;             // the command line
+/// What an option sets; a bool is "on" or "off".
+using Member = std::variant<bool*, Index*, std::uint64_t*, double*, std::optional<double>*, std::string*,
+                            std::vector<double>*, std::vector<std::string>*>;
 
-  /// Epochs of warm-up: as given, else 0.3 of all for one-cycle, 0 for the others.
-  double warmup_epochs() const;
-  TrainingSettings training() const;
+class Option {
+ public:
+  Option(CLI::Option* line, Member member, Rule rule);
+
+  /// config.json holds it, and a resumed run takes it from there, unless the command line gives it.
+  Option& recorded();
+  /// The same, and it decides what is computed: a resumed run must have the same, unless it has --override.
+  Option& decides();
+  /// Its name in config.json, where that is not the one of the command line.
+  Option& key(const std::string& key);
+  /// config.json holds what this tells instead of the member.
+  Option& written_as(std::function<Json()> value);
+  /// On the command line: must be given; must not be given together with another one, or only with it.
+  Option& required();
+  Option& excludes(Option& other);
+  Option& needs(Option& other);
+
+ private:
+  friend class Options;
+  CLI::Option* line_;
+  Member member_;
+  Rule rule_;
+  std::string name_, key_;  // "label-smoothing", "label_smoothing"
+  Json default_;
+  std::function<Json()> written_;
+  bool recorded_ = false, decides_ = false;
+
+  bool given() const;
+  Json value() const;
 };
 
-/// Options of the verbs that use a trained network. What its file tells (model, norm, classes, mean, deviation) is given
-/// only for a file that does not tell it: "", 0 and {} mean not given.
-struct UseOptions : Options {
-  std::string weights;  // a run folder or a file
-  Index classes = 0, top = 3;
-  std::vector<double> mean, deviation;
-  std::vector<std::string> images;
-  bool mirror = false, json = false;
+class Options {
+ public:
+  /// `command`: the whole command line, for people.
+  Options(CLI::App& app, std::string command);
+  Options(const Options&) = delete;
+  Options& operator=(const Options&) = delete;
 
-  UseOptions() { model.clear(), norm.clear(); }
+  /// "--name", or "name" for what stands without dashes. The member must outlive the options.
+  Option& add(const std::string& name, Member member, const Rule& rule, const std::string& help);
+  Option& flag(const std::string& name, bool* member, const std::string& help);
+  /// What is added from now on stands under this heading in --help.
+  void heading(const std::string& text) { heading_ = text; }
+  /// Verbs of which one must be chosen; returns what runs the chosen one.
+  std::function<int()> choose(const std::vector<Verb>& verbs);
+
+  Index threads = 0;  // of the parallel loops, set before the verb runs; 0: as many as there are processors
+  std::string verb;   // as config.json has it
+  const std::string& command() const { return command_; }
+
+  /// Adds to `config` what it is to hold; keys that are there already stay as they are.
+  void write(Json& config) const;
+  /// Of that, what stands on the command line.
+  Json given() const;
+  /// Sets the members to what `config` holds, or to the default where a key is missing. Throws Error for a value that the command
+  /// line would refuse, and what Json throws for one of another kind.
+  void read(const Json& config);
+  /// After read(config): sets what is `given` again and returns what that changed: "--lr from 0.2 to 0.1". Throws Error, which
+  /// goes on after `run_was` ("RUN was trained with"), for another value of an option that decides, without --override.
+  std::vector<std::string> insist(const Json& given, const std::string& run_was);
+
+ private:
+  CLI::App& app_;
+  std::string command_, heading_;
+  std::list<Option> all_;
+
+  Option& declare(CLI::Option* line, Member member, const Rule& rule);
 };
 
-struct BenchOptions : Options {
-  Index steps = 20;
-  bool json = false;
-};
-
-struct LrFindOptions : Options {
-  double from = 1e-5, to = 10;  // learning rates
-  Index steps = 150;
-};
-
-struct LabOptions : Options {
-  std::string name;
-  double scale = 1;  // of the lengths of trainings
-};
-
-/// Throws Error where options that are right by themselves do not fit together.
-void check_together(const Options& options);
-
-// The verbs. Each returns an exit code.
-int train(const Options& options);
-int compare(const Options& options, const std::vector<double>& learning_rates, const std::vector<std::string>& norms);
-int lr_find(const LrFindOptions& options);
-int summary(const Options& options);
-int eval(const UseOptions& options);
-int predict(const UseOptions& options);
-int explain(const std::string& topic);
-int inspect(const std::string& file, bool json);
-int bench(const BenchOptions& options);
-int run_lab(const LabOptions& options);
+/// What stands under a key. Throws Error unless the command line would take it, and what Json throws for a missing key.
+const Json& valid(const Json& config, const std::string& key, const Rule& rule);
 
 }  // namespace norma

@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <sys/utsname.h>
 
+#include <Eigen/Core>
 #include <fstream>
 #include <thread>
 

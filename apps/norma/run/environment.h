@@ -1,7 +1,7 @@
 // On what machine, and by what build of Norma, a run was made.
 #pragma once
 
-#include "norma/apps/norma/run/config.h"
+#include "norma/apps/norma/options/json.h"
 
 namespace norma {
 

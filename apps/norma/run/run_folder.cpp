@@ -53,21 +53,20 @@ void LineFile::add(const std::string& line) {
   if (!out_) throw FileError(path_.string() + ": writing failed (is the disk full?)");
 }
 
-fs::path make_run_folder(const std::string& verb, const Options& options) {
-  if (options.out.empty()) return next_free(verb);
-  const fs::path folder = fs::path(options.out) / "";  // with or without a slash at the end
+fs::path make_run_folder(const std::string& verb, const std::string& out) {
+  if (out.empty()) return next_free(verb);
+  const fs::path folder = fs::path(out) / "";  // with or without a slash at the end
   if (make_folder(folder.parent_path())) return folder.parent_path();
   std::error_code failed;
   if (fs::exists(folder / "config.json", failed))
-    throw FileError(options.out +
-                    ": already holds a run; name another folder with --out, or go on with it by --resume");
+    throw FileError(out + ": already holds a run; name another folder with --out, or go on with it by --resume");
   if (!fs::is_empty(folder, failed) || failed)
-    throw FileError(options.out + ": must be a new or an empty folder; name another with --out");
+    throw FileError(out + ": must be a new or an empty folder; name another with --out");
   return folder.parent_path();
 }
 
-void describe_run(const fs::path& run, const Options& options, const Json& config) {
-  write_file(run / "command.txt", options.command + "\n");
+void describe_run(const fs::path& run, const std::string& command, const Json& config) {
+  write_file(run / "command.txt", command + "\n");
   write_file(run / "env.json", pretty(environment()));
   write_file(run / "config.json", pretty(config));  // the last: with it, it is a run
 }

@@ -3,8 +3,8 @@
 //   config.json     every option after defaults, the data, version and git commit
 //   env.json        processor, threads, compiler, flags, Eigen, SIMD
 //   command.txt     the command line
-//   log.jsonl       what happened when, a JSON object a line      (norma train)
-//   metrics.csv     a row an epoch                                (norma train; compare.csv of norma compare)
+//   log.jsonl       what happened when, one JSON object per line    (norma train)
+//   metrics.csv     one row per epoch                               (norma train; compare.csv of norma compare)
 //   weights/        last, best and previous checkpoints           (norma train: checkpoint.h)
 #pragma once
 
@@ -28,11 +28,12 @@ class LineFile {
   std::ofstream out_;
 };
 
-/// Makes options.out, or the first free runs/VERB-001, -002, ... Never takes a folder that holds anything. Throws FileError.
-std::filesystem::path make_run_folder(const std::string& verb, const Options& options);
+/// Makes the folder `out` or, where that is "", the first free runs/VERB-001, -002, ... Never takes a folder that holds anything.
+/// Throws FileError.
+std::filesystem::path make_run_folder(const std::string& verb, const std::string& out);
 
 /// Writes config.json, env.json and command.txt into the folder of a run. Throws FileError.
-void describe_run(const std::filesystem::path& run, const Options& options, const Json& config);
+void describe_run(const std::filesystem::path& run, const std::string& command, const Json& config);
 
 /// The command line that a run was begun with, from command.txt; where that is missing, a comment that says so.
 std::string begun_with(const std::filesystem::path& run);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "norma/apps/norma/options/shared.h"
 #include "norma/apps/training/weights_file.h"
 #include "norma/core/ops.h"
 #include "norma/data/files/safetensors.h"
@@ -66,7 +67,7 @@ void check_finite(const NamedTensors& tensors, const std::string& file) {
 Sequential network(const WeightsInfo& info, const NamedTensors& tensors, const std::string& file) {
   check_finite(tensors, file);
   try {
-    Sequential net = make_model(info.model, info.norm, info.image, classes_of(info), 0);
+    Sequential net = make_network(info.model, info.norm, info.image, classes_of(info), 0);
     net.load_state_dict(tensors);
     net.eval();
     return fold_batch_norm(net);
@@ -86,6 +87,22 @@ Tensor mirrored(const Tensor& images) {
 }
 
 }  // namespace
+
+void declare(Options& o, UseOptions& s) {
+  o.add("weights", &s.weights, any("RUN|FILE"),
+        "Run folder of norma train, its best weights are used; or a safetensors file")
+      .required();
+  o.flag("--mirror", &s.mirror, "Mean of the logits of each image and of its mirror image");
+  o.flag("--json", &s.json, "Print JSON");
+  add_threads(o);
+  o.heading("For a file that Norma did not write");
+  add_model(o, s.model);
+  add_norm(o, &s.norm);
+  o.add("--classes", &s.classes, whole_number(1), "Number of classes");
+  o.add("--mean", &s.mean, list_of(finite_number(true)), "Of the training images' red, green, blue, scaled to [0,1]");
+  o.add("--deviation", &s.deviation, list_of(finite_number(false)), "Their standard deviation");
+  o.heading("");
+}
 
 std::vector<std::string> unnamed_classes(Index count) {
   std::vector<std::string> names;

@@ -10,6 +10,18 @@
 
 namespace norma {
 
+/// What the verbs are told that use a trained network. What its file tells (from model on) is given only for a file that
+/// does not tell it: "", 0 and {} mean not given.
+struct UseOptions {
+  std::string weights;  // a run folder or a file
+  bool mirror = false, json = false;
+  std::string model, norm;
+  Index classes = 0;
+  std::vector<double> mean, deviation;
+};
+
+void declare(Options& options, UseOptions& settings);
+
 struct SavedModel {
   std::string file,
       description;  // for people: "runs/train-001/weights/best.safetensors", "cnn, norm batch, trained for 9 epochs"

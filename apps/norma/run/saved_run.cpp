@@ -4,6 +4,7 @@
 
 #include <csignal>
 
+#include "norma/apps/norma/options/verb.h"
 #include "norma/data/files/atomic_file.h"
 #include "norma/layers/models/networks.h"
 
@@ -14,13 +15,13 @@ namespace fs = std::filesystem;
 
 constexpr const char* kColumns = "epoch,lr,train_loss,train_acc,test_loss,test_acc\n";
 
-WeightsInfo info_of(const Options& options, const DataSets& datasets) {
+WeightsInfo info_of(const TrainOptions& options, const DataSets& datasets) {
   return {.model = options.model,
           .norm = options.norm,
           .image = datasets.image_shape(),
           .class_names = datasets.train.class_names,
           .normalisation = datasets.normalisation,
-          .seed = static_cast<std::uint64_t>(options.seed)};
+          .seed = options.training.seed};
 }
 
 /// "step 17 of epoch 2", "the end of epoch 1", "the beginning".
@@ -37,35 +38,35 @@ bool same_place(const Position& a, const Position& b) { return a.epoch == b.epoc
 
 }  // namespace
 
-SavedRun::SavedRun(const Options& options, const std::optional<ResumedRun>& before, const DataSets& datasets,
-                   Module& model, Trainer& trainer)
+SavedRun::SavedRun(const TrainOptions& options, const Options& declared, const std::optional<ResumedRun>& before,
+                   const DataSets& datasets, Module& model, Trainer& trainer)
     : options_(options), model_(model), trainer_(trainer) {
-  const Json config = to_config("train", options, datasets);
-  path_ = before ? fs::path(options.resume) : make_run_folder("train", options);
+  const Json config = to_config(declared, datasets);
+  path_ = before ? fs::path(options.resume) : make_run_folder("train", options.out);
   log_.emplace(path_);  // from here on the folder is ours
-  if (!before) describe_run(path_, options, config);
+  if (!before) describe_run(path_, declared.command(), config);
   std::error_code failed;
   fs::create_directory(path_ / "weights", failed);
   if (failed) throw FileError((path_ / "weights").string() + ": cannot make this folder: " + failed.message());
   checkpoints_.emplace(path_, info_of(options, datasets), trainer.steps_per_epoch(), options.keep);
   position_.metrics = kColumns;
-  if (before) resume(*before, config);
+  if (before) resume(*before, config, declared.command());
   saved_ = position_;
   write_file(path_ / "metrics.csv", position_.metrics);
   report_.emplace(path_, config, datasets, elements(model.named_parameters()));
-  if (!before) log_->add("start", {{"command", options.command}});
+  if (!before) log_->add("start", {{"command", declared.command()}});
 }
 
-void SavedRun::resume(const ResumedRun& before, const Json& config) {
+void SavedRun::resume(const ResumedRun& before, const Json& config, const std::string& command) {
   remark_ = "from the beginning: no checkpoint was completed";
   if (std::optional<Checkpoint> found = checkpoints_->newest()) {
     const Position& p = found->position;
     const Index steps = trainer_.steps_per_epoch();
-    check(p.so_far.steps == 0 || before.config.at("batch_size") == options_.batch_size,
+    check(p.so_far.steps == 0 || before.config.at("batch_size") == options_.training.batch_size,
           "--batch-size: can only change ", "between epochs; this run was stopped at ", place(p));
     check(p.so_far.steps <= steps, found->place, ": is at step ", p.so_far.steps, " of an epoch of ", steps);
-    check(p.epoch <= options_.epochs, "--epochs ", options_.epochs, ": ", before.options.resume, " has ", p.epoch,
-          " epochs behind it");
+    check(p.epoch <= options_.training.epochs, "--epochs ", options_.training.epochs, ": ", options_.resume, " has ",
+          p.epoch, " epochs behind it");
     try {
       model_.load_state_dict(found->weights);
       trainer_.optimizer().load_state(found->velocities);
@@ -78,7 +79,7 @@ void SavedRun::resume(const ResumedRun& before, const Json& config) {
   }
   if (!before.changes.empty()) write_file(path_ / "config.json", pretty(config));
   Json fields = record(position_);
-  fields.update(Json{{"command", options_.command}, {"from", remark_}, {"changes", before.changes}});
+  fields.update(Json{{"command", command}, {"from", remark_}, {"changes", before.changes}});
   log_->add("resume", fields);
 }
 

@@ -7,6 +7,7 @@
 
 #include "norma/apps/norma/run/resumed_run.h"
 #include "norma/apps/norma/run/run_folder.h"
+#include "norma/apps/norma/run/train_options.h"
 #include "norma/apps/norma/run/train_report.h"
 #include "norma/apps/training/checkpoint.h"
 #include "norma/apps/training/training.h"
@@ -18,8 +19,8 @@ namespace norma {
 class SavedRun {
  public:
   /// A new run folder; or that of `before`, whose newest checkpoint is loaded into model and trainer.
-  SavedRun(const Options& options, const std::optional<ResumedRun>& before, const DataSets& datasets, Module& model,
-           Trainer& trainer);
+  SavedRun(const TrainOptions& options, const Options& declared, const std::optional<ResumedRun>& before,
+           const DataSets& datasets, Module& model, Trainer& trainer);
 
   std::string path() const { return path_.string(); }
   const Position& position() const { return position_; }
@@ -41,7 +42,7 @@ class SavedRun {
   void finished();
 
  private:
-  const Options& options_;
+  const TrainOptions& options_;
   Module& model_;
   Trainer& trainer_;
   std::filesystem::path path_;
@@ -52,7 +53,7 @@ class SavedRun {
   std::string remark_, trouble_, report_trouble_;
   bool warned_ = false;
 
-  void resume(const ResumedRun& before, const Json& config);
+  void resume(const ResumedRun& before, const Json& config, const std::string& command);
   void save();
   void write_report(const TestAnswers& answers);
   void warn(const std::string& trouble);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "norma/apps/norma/options/shared.h"
+#include "norma/apps/norma/options/verb.h"
 #include "norma/apps/norma/run/environment.h"
 #include "norma/apps/norma/verbs/fma_peak.h"
 #include "norma/apps/norma/verbs/timed_model.h"
@@ -18,6 +20,12 @@
 
 namespace norma {
 namespace {
+
+struct BenchOptions {
+  std::string model = "cnn", conv = "automatic";
+  Index batch_size = 128, steps = 20;
+  bool json = false;
+};
 
 constexpr Index kWarmUp = 5;  // steps that fill the caches and the pool of blocks
 
@@ -63,7 +71,7 @@ Measurement measure(const BenchOptions& options) {
   Measurement m;
   const ImageSet images = make_synthetic(options.batch_size, 1);
   const Batch batch = DataLoader(images, {.batch_size = options.batch_size}).batch(0);
-  Sequential model = make_bench_net(options.model, 0);
+  Sequential model = make_network(options.model, "batch", {1, 3, 32, 32}, 10, 0);
   set_convolutions(model, options.conv);
   m.parameters = elements(model.named_parameters());
   SGD optimizer(model.named_parameters(), {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4, .nesterov = true});
@@ -192,12 +200,24 @@ backward x, dy and dx; batch norm reads x, and backward dy too, twice.
 )");
 }
 
-}  // namespace
-
 int bench(const BenchOptions& options) {
   const Measurement m = measure(options);
   options.json ? print_json(options, m) : print_table(options, m);
   return kDone;
+}
+
+}  // namespace
+
+Verb bench_verb() {
+  const auto declare = [](Options& o, BenchOptions& s) {
+    add_model(o, s.model);
+    o.add("--batch,--batch-size", &s.batch_size, whole_number(2), "Images per step");
+    o.add("--steps", &s.steps, whole_number(1), "Steps that are timed, after 5 that are not");
+    add_threads(o);
+    add_conv(o, s.conv);
+    o.flag("--json", &s.json, "Print JSON");
+  };
+  return make_verb<BenchOptions>("bench", "Time a training step, layer by layer", declare, bench);
 }
 
 }  // namespace norma

@@ -1,17 +1,22 @@
-// norma data show: a picture of a set, one row a class, its name and its number of images beside it.
+// norma data show: a picture of a set, one row per class, its name and its number of images beside it.
 #include <fmt/format.h>
 #include <stb/stb_easy_font.h>
 
 #include <algorithm>
 #include <array>
 
-#include "norma/apps/norma/options/options.h"
-#include "norma/apps/norma/verbs/data_verbs.h"
+#include "norma/apps/norma/options/shared.h"
+#include "norma/apps/norma/verbs/data.h"
 #include "norma/apps/training/datasets.h"
 #include "norma/data/image_folder.h"
 
 namespace norma {
 namespace {
+
+struct ShowOptions {
+  std::string data, out, split = "train";
+  Index rows = 10, columns = 10, image_size = 32;
+};
 
 constexpr Index kCell = 64, kGap = 4, kMargin = 12, kLetter = 2;  // pixels; a letter's pixel is kLetter wide
 constexpr std::uint8_t kPaper = 255, kInk = 20, kPaleInk = 120;
@@ -85,8 +90,6 @@ Image grid(const ImageSet& set, Index rows, Index columns) {
   return page;
 }
 
-}  // namespace
-
 int show_data(const ShowOptions& o) {
   const DataSets sets = open_datasets(o.data, 0, o.image_size);
   const ImageSet& set = o.split == "train" ? sets.train : sets.test;
@@ -94,6 +97,20 @@ int show_data(const ShowOptions& o) {
   write_png(o.out, grid(set, rows, o.columns));
   fmt::print("{}: {} of {} classes, the first {} {} images of each\n", o.out, rows, sets.classes(), o.columns, o.split);
   return kDone;
+}
+
+}  // namespace
+
+Verb data_show_verb() {
+  const auto declare = [](Options& o, ShowOptions& s) {
+    add_data_argument(o, s.data);
+    o.add("--out", &s.out, any("FILE"), "PNG file to write").required();
+    o.add("--split", &s.split, one_of({"train", "test"}), "Which images");
+    o.add("--rows", &s.rows, whole_number(1, 100), "At most so many classes");
+    o.add("--columns", &s.columns, whole_number(1, 100), "Images of each");
+    add_image_size(o, s.image_size);
+  };
+  return make_verb<ShowOptions>("show", "Draw images of every class into one PNG", declare, show_data);
 }
 
 }  // namespace norma

@@ -5,12 +5,17 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "norma/apps/norma/options/options.h"
-#include "norma/apps/norma/verbs/data_verbs.h"
+#include "norma/apps/norma/options/shared.h"
+#include "norma/apps/norma/verbs/data.h"
 #include "norma/apps/training/datasets.h"
 
 namespace norma {
 namespace {
+
+struct VerifyOptions {
+  std::string data;
+  Index image_size = 32;
+};
 
 /// Images seen, by content.
 using Seen = std::unordered_map<std::string_view, Index>;
@@ -33,7 +38,7 @@ struct Equal {
   }
 };
 
-/// Images that are equal to an earlier one of the same set; all of them are in `seen` behind this.
+/// Images that are equal to an earlier one of the same set; all of them are in `seen` after this.
 Equal repeated(const ImageSet& set, Seen& seen) {
   Equal equal;
   for (Index i = 0; i < set.size(); ++i) {
@@ -48,10 +53,8 @@ void print(const char* where, const Equal& equal) {
              equal.other_label ? fmt::format(", {} of them of another class", equal.other_label) : "");
 }
 
-}  // namespace
-
-int verify_data(const std::string& data, Index image_size) {
-  const DataSets sets = open_datasets(data, 0, image_size);
+int verify_data(const VerifyOptions& o) {
+  const DataSets sets = open_datasets(o.data, 0, o.image_size);
   fmt::print("{}: {} training and {} test images {}x{}x{}, {} classes\n\n", sets.description, sets.train.size(),
              sets.test.size(), sets.train.channels, sets.train.height, sets.train.width, sets.classes());
   fmt::print("{:<32}{:>9}{:>9}\n", "class", "training", "test");
@@ -67,6 +70,17 @@ int verify_data(const std::string& data, Index image_size) {
   for (Index i = 0; i < sets.test.size(); ++i) both.count(sets.test, i, sets.train, training);
   print("  test images equal to a training image", both);
   return kDone;
+}
+
+}  // namespace
+
+Verb data_verify_verb() {
+  const auto declare = [](Options& o, VerifyOptions& s) {
+    add_data_argument(o, s.data);
+    add_image_size(o, s.image_size);
+  };
+  return make_verb<VerifyOptions>("verify", "Read a set, count its classes and look for equal images", declare,
+                                  verify_data);
 }
 
 }  // namespace norma

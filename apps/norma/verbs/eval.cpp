@@ -3,7 +3,8 @@
 
 #include <optional>
 
-#include "norma/apps/norma/run/config.h"
+#include "norma/apps/norma/options/shared.h"
+#include "norma/apps/norma/options/verb.h"
 #include "norma/apps/norma/run/resumed_run.h"
 #include "norma/apps/norma/run/run_folder.h"
 #include "norma/apps/norma/run/saved_model.h"
@@ -14,6 +15,11 @@
 
 namespace norma {
 namespace {
+
+struct EvalOptions : UseOptions {
+  std::string data, out;
+  Index limit = 0;
+};
 
 /// Throws DataError where the network and the images cannot belong together, and warns where they may not.
 void check_fit(const SavedModel& model, const DataSets& datasets) {
@@ -31,7 +37,7 @@ void check_fit(const SavedModel& model, const DataSets& datasets) {
                          std::string::npos));
 }
 
-void print_json(const UseOptions& options, const SavedModel& model, const DataSets& datasets, const Score& score,
+void print_json(const EvalOptions& options, const SavedModel& model, const DataSets& datasets, const Score& score,
                 const Confusion& confusion) {
   Json classes, matrix;
   for (Index label = 0; label < confusion.classes(); ++label) {
@@ -50,9 +56,7 @@ void print_json(const UseOptions& options, const SavedModel& model, const DataSe
   fmt::print("{}\n", one_line(all));
 }
 
-}  // namespace
-
-int eval(const UseOptions& options) {
+int eval(const EvalOptions& options) {
   SavedModel model = load_model(options);
   const std::string data = options.data.empty() ? data_of_run(options.weights) : options.data;
   const bool told = !model.normalisation.mean.empty();
@@ -79,6 +83,18 @@ int eval(const UseOptions& options) {
              options.mirror ? ", each image with its mirror image" : "");
   fmt::print("{}", confusion.table());
   return kDone;
+}
+
+}  // namespace
+
+Verb eval_verb() {
+  const auto options = [](Options& o, EvalOptions& s) {
+    declare(o, static_cast<UseOptions&>(s));
+    add_data(o, s.data, "the data of the run, else ");
+    add_limit(o, s.limit);
+    o.add("--out", &s.out, any("FILE"), "Write the confusion matrix here as CSV");
+  };
+  return make_verb<EvalOptions>("eval", "Test a trained network: accuracy, confusion matrix", options, eval);
 }
 
 }  // namespace norma

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "norma/apps/norma/options/options.h"
+#include "norma/apps/norma/options/verb.h"
 #include "norma/apps/norma/verbs/by_hand.h"
 #include "norma/core/check.h"
 #include "norma/core/ops.h"
@@ -27,9 +27,8 @@ struct Pass {
 double shown(double value) { return std::abs(value) < 5e-5 ? 0 : value; }
 
 void pixel_head() {
-  fmt::print("\n{:<40}image 0{:<29}image 1\n{:<37}", "", "", "");
-  for (int image = 0; image < 2; ++image) fmt::print("{:>9}{:>9}{:>9}{:>9}", "[0,0]", "[0,1]", "[1,0]", "[1,1]");
-  fmt::print("\n");
+  constexpr const char* kPlaces = "    [0,0]    [0,1]    [1,0]    [1,1]";
+  fmt::print("\n{:<40}image 0{:<29}image 1\n{:<37}{}{}\n", "", "", "", kPlaces, kPlaces);
 }
 
 /// Prints numbers of pixels; returns them.
@@ -91,9 +90,8 @@ void running(const Pass& train, Pass& eval) {
 For eval(), the layer keeps running = (1 - momentum) running + momentum batch, here with momentum 0.1: the new batch
 has a tenth of the weight. The variance that goes in is the unbiased one.
 
-{:<37}    before       batch       after
-)",
-             "");
+                                         before       batch       after
+)");
   const auto print = [](const char* name, double before, const Numbers& batch, const Numbers& after) {
     for (std::size_t k = 0; k < kChannels; ++k)
       fmt::print("{:<37} {:>9.4f}{:>12.4f}{:>12.4f}\n", fmt::format("{}, channel {}", name, k), before,
@@ -174,17 +172,16 @@ void print_check(const std::string& what, const char* bound, bool agree) {
 /// Pixel x channel.
 Eigen::Map<const Eigen::ArrayXXd> matrix(const Numbers& v) { return {&v[0], kPixels, kChannels}; }
 
-// NaN is no agreement.
-void check_measured(const char* what, const Numbers& formula, const Numbers& difference) {
-  const bool agree = ((matrix(formula) - matrix(difference)).abs() <= 1e-6).all();
-  print_check(join("formula and measured, train(): ", what), "to 1e-6", agree);
+void check_measured(const char* what, const Numbers& formula, const Numbers& difference) {  // NaN: no agreement
+  print_check(join("formula and measured, train(): ", what), "to 1e-6",
+              ((matrix(formula) - matrix(difference)).abs() <= 1e-6).all());
 }
 
 /// t: (2,2,2,2) or (2).
 void check_layer(const std::string& what, const Tensor& t, const Numbers& v) {
   const ConstArrayView pixels = t.pixels();
-  const bool agree = ((pixels.cast<double>() - matrix(v).topRows(pixels.rows())).abs() <= 1e-5).all();
-  print_check("BatchNorm2d, " + what, "to 1e-5", agree);
+  print_check("BatchNorm2d, " + what, "to 1e-5",
+              ((pixels.cast<double>() - matrix(v).topRows(pixels.rows())).abs() <= 1e-5).all());
 }
 
 Tensor tensor_of(const Shape& shape, const Numbers& v) {
@@ -193,8 +190,7 @@ Tensor tensor_of(const Shape& shape, const Numbers& v) {
   return t;
 }
 
-/// forward() and backward() of the layer in its present mode. Not operator(): it warns of eval() after a single batch,
-/// which is what is shown here.
+/// forward() and backward() of the layer in its mode. Not operator(): that warns of eval() after a single batch.
 void check_mode(BatchNorm2d& layer, const std::string& mode, const Example& e, const Pass& p) {
   Tensor x = tensor_of({2, 2, 2, 2}, e.x);
   x.requires_grad(true);
@@ -232,8 +228,6 @@ Norma's BatchNorm2d computes for the same x and dy, which gives its results as f
   check_mode(layer, "eval()", e, eval);
 }
 
-}  // namespace
-
 int explain(const std::string& topic) {
   check(topic == "bn", topic.empty() ? "needs a topic" : "there is no topic '" + topic + "'", "; choose one of: bn");
   const Example example;
@@ -244,6 +238,13 @@ int explain(const std::string& topic) {
   in_eval(example, eval);
   checks(example, train, measured, eval);
   return kDone;
+}
+
+}  // namespace
+
+Verb explain_verb() {
+  const auto declare = [](Options& o, std::string& topic) { o.add("topic", &topic, any("bn"), "What to explain"); };
+  return make_verb<std::string>("explain", "Work a small example by hand, every number printed", declare, explain);
 }
 
 }  // namespace norma

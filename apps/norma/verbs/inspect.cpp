@@ -4,13 +4,18 @@
 #include <algorithm>
 #include <cmath>
 
-#include "norma/apps/norma/run/config.h"
+#include "norma/apps/norma/options/verb.h"
 #include "norma/data/files/safetensors.h"
 #include "norma/data/files/text.h"
 #include "norma/layers/models/networks.h"
 
 namespace norma {
 namespace {
+
+struct InspectOptions {
+  std::string file;
+  bool json = false;
+};
 
 /// A tensor of the file as JSON; min, mean, max and std (over all, 1/n) of its finite numbers, null where there are none.
 Json described(const std::string& name, const std::string& dtype, const Tensor& tensor) {
@@ -55,18 +60,29 @@ void print_table(const Json& file) {
              not_finite);
 }
 
-}  // namespace
-
-int inspect(const std::string& path, bool json) {
-  const TensorFile file = read_safetensors(path);
-  Json all{{"file", path}, {"metadata", file.metadata}, {"tensors", Json::array()}, {"total", elements(file.tensors)}};
+int inspect(const InspectOptions& o) {
+  const TensorFile file = read_safetensors(o.file);
+  Json all{{"file", o.file},
+           {"metadata", file.metadata},
+           {"tensors", Json::array()},
+           {"total", elements(file.tensors)}};
   for (std::size_t i = 0; i < file.tensors.size(); ++i)
     all["tensors"].push_back(described(file.tensors[i].first, file.dtypes[i], file.tensors[i].second));
-  if (json)
+  if (o.json)
     fmt::print("{}", pretty(all));  // NaN becomes null
   else
     print_table(all);
   return kDone;
+}
+
+}  // namespace
+
+Verb inspect_verb() {
+  const auto declare = [](Options& o, InspectOptions& s) {
+    o.add("file", &s.file, any("FILE"), "A .safetensors file, of Norma, PyTorch or others").required();
+    o.flag("--json", &s.json, "As JSON; numbers that are not finite become null");
+  };
+  return make_verb<InspectOptions>("inspect", "List the tensors of a safetensors file", declare, inspect);
 }
 
 }  // namespace norma

@@ -16,6 +16,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "norma/apps/norma/options/shared.h"
+#include "norma/apps/norma/options/verb.h"
 #include "norma/apps/norma/run/run_folder.h"
 #include "norma/apps/report/chart.h"
 #include "norma/apps/report/page.h"
@@ -26,6 +28,14 @@
 
 namespace norma {
 namespace {
+
+struct LrFindOptions {
+  std::string data, model = "cnn", norm = "batch", conv = "automatic", out;
+  Index limit = 0, image_size = 32;
+  TrainingSettings training;    // of it the size of batches, momentum, weight decay, augmentation and seed
+  double from = 1e-5, to = 10;  // learning rates
+  Index steps = 150;
+};
 
 constexpr double kMemory = 0.9;  // of the smoothed loss: weight of what was before
 constexpr double kTooLarge = 4;  // the test ends where the smoothed loss is so many times its smallest, as in fastai
@@ -55,12 +65,9 @@ bool too_large(const Curve& curve) {
 bool still_falls(const Curve& curve) { return curve.best() + 1 == curve.smoothed.size(); }
 
 Curve run(Module& model, const DataSets& datasets, const LrFindOptions& o, LineFile& csv) {
-  Trainer trainer(model, datasets,
-                  {.batch_size = o.batch_size,
-                   .momentum = o.momentum,
-                   .weight_decay = o.weight_decay,
-                   .label_smoothing = 0,
-                   .seed = static_cast<std::uint64_t>(o.seed)});
+  TrainingSettings settings = o.training;
+  settings.label_smoothing = 0;
+  Trainer trainer(model, datasets, settings);
   Curve curve;
   ProgressLine line("lr-find");
   double mean = 0;
@@ -78,12 +85,13 @@ Curve run(Module& model, const DataSets& datasets, const LrFindOptions& o, LineF
   return curve;
 }
 
-std::string page_of(const Curve& curve, double suggestion, const LrFindOptions& o, const DataSets& datasets) {
+std::string page_of(const Curve& curve, double suggestion, const LrFindOptions& o, const DataSets& datasets,
+                    const std::string& command) {
   Page page(fmt::format("Learning rate for {}, norm {}", o.model, o.norm));
   page.paragraph(fmt::format(
       "{}: the network was trained for {} steps of {} images from its initial weights, while the rate grew from "
       "step to step by the same factor (Smith 2017, section 3.3).",
-      datasets.description, curve.rates.size(), o.batch_size));
+      datasets.description, curve.rates.size(), o.training.batch_size));
   const double highest = 1.5 * curve.smoothed.front();
   LineChart chart{"Loss while the learning rate grows", {"learning rate", true}, {"loss", false, 0.0, highest}, {}};
   chart.series = {{.name = "one batch", .x = curve.rates, .y = curve.losses, .colour = 7},
@@ -106,25 +114,17 @@ std::string page_of(const Curve& curve, double suggestion, const LrFindOptions& 
               "Smoothed: exponential mean with weight 0.9 of what was before. The test ends where it is four times its "
               "smallest, or not finite.");
   page.heading("How to run it again");
-  page.code(o.command);
+  page.code(command);
   return page.html();
 }
 
-}  // namespace
-
-int lr_find(const LrFindOptions& o) {
+int lr_find(const LrFindOptions& o, Options& declared) {
   check(o.from < o.to, "--from ", o.from, " must be less than --to ", o.to);
   const DataSets datasets = open_datasets(o.data, o.limit, o.image_size);
-  Sequential model =
-      make_model(o.model, o.norm, datasets.image_shape(), datasets.classes(), static_cast<std::uint64_t>(o.seed));
+  Sequential model = make_network(o.model, o.norm, datasets.image_shape(), datasets.classes(), o.training.seed);
   set_convolutions(model, o.conv);
-  const std::filesystem::path folder = make_run_folder("lr-find", o);
-  Json config = to_config("lr-find", o, datasets);
-  for (const char* of_train :
-       {"epochs", "lr", "schedule", "warmup", "label_smoothing", "freeze_after", "save_every", "keep"})
-    config.erase(of_train);
-  config.update(Json{{"from", o.from}, {"to", o.to}, {"steps", o.steps}});
-  describe_run(folder, o, config);
+  const std::filesystem::path folder = make_run_folder("lr-find", o.out);
+  describe_run(folder, declared.command(), to_config(declared, datasets));
   LineFile csv(folder / "lr_find.csv");
   csv.add("step,lr,loss,smoothed");
   const Curve curve = run(model, datasets, o, csv);
@@ -137,9 +137,9 @@ int lr_find(const LrFindOptions& o) {
   const std::size_t best = curve.best();
   const bool fell = curve.smoothed[best] < (1 - kLeastFall) * curve.smoothed.front();
   const double suggestion = fell ? curve.rates[best] / kBelow : 0;
-  write_file(folder / "report.html", page_of(curve, suggestion, o, datasets));
+  write_file(folder / "report.html", page_of(curve, suggestion, o, datasets, declared.command()));
   fmt::print("data    {}\nmodel   {}, norm {}; {} steps of {} images, learning rates {:g} to {:.3g}\n\n",
-             datasets.description, o.model, o.norm, curve.rates.size(), o.batch_size, curve.rates.front(),
+             datasets.description, o.model, o.norm, curve.rates.size(), o.training.batch_size, curve.rates.front(),
              curve.rates.back());
   if (fell)
     fmt::print(
@@ -150,6 +150,29 @@ int lr_find(const LrFindOptions& o) {
     fmt::print("the loss did not fall noticeably at any of these rates: nothing to suggest\n");
   fmt::print("\nreport  {}/report.html\n", folder.string());
   return kDone;
+}
+
+}  // namespace
+
+Verb lr_find_verb() {
+  const auto declare = [](Options& o, LrFindOptions& s) {
+    add_data(o, s.data);
+    add_limit(o, s.limit);
+    add_image_size(o, s.image_size);
+    add_model(o, s.model);
+    add_norm(o, &s.norm);
+    add_conv(o, s.conv);
+    add_sgd(o, s.training, {});
+    add_augment(o, s.training.augment);
+    add_seed(o, s.training.seed);
+    add_threads(o);
+    o.add("--from", &s.from, finite_number(false), "First learning rate").decides();
+    o.add("--to", &s.to, finite_number(false), "Last learning rate").decides();
+    o.add("--steps", &s.steps, whole_number(20), "Steps from the first rate to the last").decides();
+    add_out(o, s.out);
+  };
+  return make_verb<LrFindOptions>("lr-find", "Suggest a learning rate: train a little while it grows", declare,
+                                  lr_find);
 }
 
 }  // namespace norma

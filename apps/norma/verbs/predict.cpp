@@ -7,7 +7,7 @@
 #include <iostream>
 #include <numeric>
 
-#include "norma/apps/norma/run/config.h"
+#include "norma/apps/norma/options/verb.h"
 #include "norma/apps/norma/run/saved_model.h"
 #include "norma/apps/training/training.h"
 #include "norma/data/files/text.h"
@@ -17,6 +17,11 @@
 namespace norma {
 namespace {
 
+struct PredictOptions : UseOptions {
+  std::vector<std::string> images;
+  Index top = 3;
+};
+
 constexpr Index kBatch = 64;  // at most, so that the first answers come soon
 
 /// For people, whatever the names of files are made of; JSON holds them as they are.
@@ -25,7 +30,7 @@ std::string one_line_of(const std::string& text) { return printable(text, text.s
 /// Predicts images a batch at a time and prints a line for each.
 class Predictor {
  public:
-  Predictor(SavedModel& model, const UseOptions& options) : model_(model), options_(options) {
+  Predictor(SavedModel& model, const PredictOptions& options) : model_(model), options_(options) {
     images_.channels = model.image[1];
     images_.height = model.image[2];
     images_.width = model.image[3];
@@ -81,15 +86,13 @@ class Predictor {
   }
 
   SavedModel& model_;
-  const UseOptions& options_;
+  const PredictOptions& options_;
   ImageSet images_;
   std::vector<std::string> paths_;
   bool failed_ = false;
 };
 
-}  // namespace
-
-int predict(const UseOptions& options) {
+int predict(const PredictOptions& options) {
   check(!options.images.empty() || !isatty(STDIN_FILENO), "needs images, or a list of their paths on standard input");
   SavedModel model = load_model(options);
   const std::vector<double>& mean = model.normalisation.mean;
@@ -115,6 +118,17 @@ int predict(const UseOptions& options) {
   predictor.finish();
   check(images > 0, "the list of images on standard input is empty");
   return predictor.failed() ? kData : kDone;
+}
+
+}  // namespace
+
+Verb predict_verb() {
+  const auto options = [](Options& o, PredictOptions& s) {
+    declare(o, static_cast<UseOptions&>(s));
+    o.add("images", &s.images, any("IMAGE ..."), "PNG and JPEG files; '-' or none: a list of paths on stdin");
+    o.add("--top", &s.top, whole_number(1), "Classes to print");
+  };
+  return make_verb<PredictOptions>("predict", "Say what images show, with a trained network", options, predict);
 }
 
 }  // namespace norma

@@ -5,13 +5,19 @@
 #include <map>
 #include <typeinfo>
 
-#include "norma/apps/norma/options/options.h"
-#include "norma/apps/training/datasets.h"
+#include "norma/apps/norma/options/shared.h"
+#include "norma/apps/norma/options/verb.h"
+#include "norma/core/check.h"
 #include "norma/layers/models/batch_norm_tools.h"
 #include "norma/layers/models/networks.h"
 
 namespace norma {
 namespace {
+
+struct SummaryOptions {
+  std::string model = "cnn", norm = "batch";
+  bool freeze = false;
+};
 
 /// Right-aligned number with a space between groups of three digits: 1 234 567.
 std::string grouped(Index number) {
@@ -63,11 +69,9 @@ void print(std::vector<Row> rows) {
                grouped(row.parameters), grouped(row.buffers), grouped(row.multiply_adds), grouped(row.bytes));
 }
 
-}  // namespace
-
-int summary(const Options& options) {
+int summary(const SummaryOptions& options) {
   const Shape image{1, 3, 32, 32};
-  Sequential model = make_model(options.model, options.norm, image, 10, 0);
+  Sequential model = make_network(options.model, options.norm, image, 10, 0);
   model.eval();
   check(!options.freeze || !batch_norms(model).empty(), "--freeze: this network has no batch norm");
   if (options.freeze) freeze_batch_norm(model);
@@ -82,6 +86,17 @@ int summary(const Options& options) {
     fmt::print("\n{} of {} parameters are trained, the others are frozen\n", grouped(trained),
                grouped(elements(model.named_parameters())));
   return kDone;
+}
+
+}  // namespace
+
+Verb summary_verb() {
+  const auto declare = [](Options& o, SummaryOptions& s) {
+    add_model(o, s.model);
+    add_norm(o, &s.norm);
+    o.flag("--freeze", &s.freeze, "With batch norm frozen, as for fine-tuning");
+  };
+  return make_verb<SummaryOptions>("summary", "Print a network layer by layer", declare, summary);
 }
 
 }  // namespace norma

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "norma/apps/norma/options/verb.h"
 #include "norma/apps/norma/run/interrupt.h"
 #include "norma/apps/norma/run/saved_run.h"
 #include "norma/apps/training/progress.h"
@@ -14,7 +15,7 @@
 namespace norma {
 namespace {
 
-void print_head(const DataSets& datasets, const Options& options, const Module& model, const SavedRun& run) {
+void print_head(const DataSets& datasets, const TrainOptions& options, const Module& model, const SavedRun& run) {
   fmt::print("data    {}: {} training and {} test images, {} classes\n", datasets.description, datasets.train.size(),
              datasets.test.size(), datasets.classes());
   fmt::print("model   {}, norm {}: {} parameters\n", options.model, options.norm, elements(model.named_parameters()));
@@ -22,31 +23,30 @@ void print_head(const DataSets& datasets, const Options& options, const Module& 
   if (!run.remark().empty()) fmt::print("resume  {}\n", run.remark());
 }
 
-}  // namespace
-
-int train(const Options& line) {
+int train(const TrainOptions& options, Options& declared) {
   std::optional<ResumedRun> before;
-  if (!line.resume.empty()) before = read_config(line);
-  const Options& options = before ? before->options : line;
+  if (!options.resume.empty())  // from here on the options are those of the run
+    before = read_config(options.resume, declared, "was trained with", [&] { check_together(options); });
   check_together(options);
   const DataSets datasets = open_datasets(options.data, options.limit, options.image_size);
-  if (before) check_same_data(*before, datasets);
-  Sequential model = make_model(options.model, options.norm, datasets.image_shape(), datasets.classes(),
-                                static_cast<std::uint64_t>(options.seed));
+  if (before) check_same_data(*before, datasets, options.resume + ": was trained on");
+  Sequential model =
+      make_network(options.model, options.norm, datasets.image_shape(), datasets.classes(), options.training.seed);
   set_convolutions(model, options.conv);
   check(options.freeze_after == 0 || !batch_norms(model).empty(), "--freeze-after: this network has no batch norm");
-  Trainer trainer(model, datasets, options.training());
+  Trainer trainer(model, datasets, options.training);
   const InterruptsNoted interrupts;
-  SavedRun run(options, before, datasets, model, trainer);
+  SavedRun run(options, declared, before, datasets, model, trainer);
 
   print_head(datasets, options, model, run);
-  if (run.position().epoch >= options.epochs) {
-    fmt::print("\nall {} epochs are done: test accuracy {}\n", options.epochs, percent_text(run.position().test_acc));
+  if (run.position().epoch >= options.training.epochs) {
+    fmt::print("\nall {} epochs are done: test accuracy {}\n", options.training.epochs,
+               percent_text(run.position().test_acc));
     return kDone;
   }
   fmt::print("\nepoch        lr  train loss  train acc  test loss  test acc  images/s   seconds\n");
   double trained = 0, waited = 0;  // seconds
-  for (Index epoch = run.position().epoch; epoch < options.epochs; ++epoch) {
+  for (Index epoch = run.position().epoch; epoch < options.training.epochs; ++epoch) {
     std::fflush(stdout);
     if (options.freeze_after > 0 && epoch >= options.freeze_after) freeze_batch_norm(model);
     const Stopwatch watch;
@@ -72,12 +72,19 @@ int train(const Options& line) {
                100 * test.accuracy, result.images_per_second, seconds);
     run.epoch_done(result, test, answers, seconds);
     trained += result.seconds, waited += result.data_wait;
-    if (interrupts.signal() != 0 && epoch + 1 < options.epochs) return run.stopped(interrupts.signal());
+    if (interrupts.signal() != 0 && epoch + 1 < options.training.epochs) return run.stopped(interrupts.signal());
   }
   fmt::print("\ndata wait {} of the training time\n", percent_text(waited / trained));
   if (!run.report().empty()) fmt::print("report    {}\n", run.report());
   run.finished();
   return kDone;
+}
+
+}  // namespace
+
+Verb train_verb() {
+  return make_verb<TrainOptions>("train", "Train a network: one table row per epoch, and a run folder with its weights",
+                                 declare, train);
 }
 
 }  // namespace norma

@@ -40,7 +40,7 @@ double train(const Setup& setup, Trainer& trainer, Index n, double peak, Recorde
 void job(const Setup& setup, const std::string& norm, Index n, Recorder& record) {
   const DataSets& data = setup.datasets;
   const double peak = kRate * static_cast<double>(n) / static_cast<double>(kLargest);
-  Sequential model = make_model("small", norm, data.image_shape(), data.classes(), setup.seed);
+  Sequential model = make_network("small", norm, data.image_shape(), data.classes(), setup.seed);
   Trainer trainer(model, data, {.batch_size = n, .label_smoothing = 0, .augment = false, .seed = setup.seed});
   const double loss = train(setup, trainer, n, peak, record);
   const ImageSet test = setup.test_images();

@@ -19,21 +19,13 @@ const std::vector<std::string> kNorms{"batch", "none"};
 void train(const Setup& setup, const std::string& norm, double lr, std::uint64_t seed, Recorder& record) {
   const DataSets& data = setup.datasets;
   const Index steps = setup.steps(kSteps, kTests);
-  const ImageSet test = setup.test_images(1000);
-  Sequential model = make_model("small", norm, data.image_shape(), data.classes(), seed);
+  Sequential model = make_network("small", norm, data.image_shape(), data.classes(), seed);
   Trainer trainer(model, data, {.batch_size = kBatch, .label_smoothing = 0, .augment = false, .seed = seed});
-  double loss = 0, accuracy = 0, count = 0;  // sums since the last test
-  for (Index i = 1; i <= steps; ++i) {
-    record.progress(static_cast<double>(i) / static_cast<double>(steps));
-    const bool diverged = std::isnan(loss);
-    const double rate = lr * static_cast<double>(steps - i + 1) / static_cast<double>(steps);
-    const Score of_batch = diverged ? Score{} : trainer.step(rate);
-    loss += of_batch.loss, accuracy += of_batch.accuracy, count += 1;
-    if (i * kTests / steps == (i - 1) * kTests / steps) continue;
-    const Score of_test = std::isnan(loss) ? Score{} : evaluate(model, test, data.normalisation);
-    record.row("curves", {norm, lr, seed, i, loss / count, accuracy / count, of_test.loss, of_test.accuracy});
-    loss = std::isnan(loss) ? loss : 0, accuracy = count = 0;
-  }
+  const auto rate = [&](Index i) { return lr * static_cast<double>(steps - i) / static_cast<double>(steps); };
+  const auto tested = [&](Index step, const Score& train, const Score& test) {
+    record.row("curves", {norm, lr, seed, step, train.loss, train.accuracy, test.loss, test.accuracy});
+  };
+  lab::train(model, trainer, data, {steps, kTests, rate, setup.test_images(1000), tested}, record);
 }
 
 std::vector<Job> jobs(const Setup& setup) {
@@ -76,10 +68,7 @@ Outcome outcome_of(const Table& arm) {
 }
 
 std::vector<std::string> row_of(const std::string& norm, double lr, const Outcome& o) {
-  std::string end = percent(o.accuracy.mean);
-  if (!std::isnan(o.accuracy.mean))
-    end += fmt::format(" ({:.1f} to {:.1f})", 100 * o.accuracy.low, 100 * o.accuracy.high);
-  return {arm_name(norm), fmt::format("{:g}", lr), end,
+  return {arm_name(norm), fmt::format("{:g}", lr), percent(o.accuracy),
           o.reached > 0 ? fmt::format("{:.0f} ({:.0f} of {:.0f} seeds)", o.steps, o.reached, o.seeds) : "never",
           o.diverged > 0 ? fmt::format("{:.0f} of {:.0f}", o.diverged, o.seeds) : "none"};
 }

@@ -97,7 +97,7 @@ void train(const Setup& setup, const Arm& arm, std::uint64_t seed, Recorder& rec
   const Tensor images = probe.batch(0).images;
   for (Index i = 0; i <= steps; ++i) {
     record.progress(static_cast<double>(i) / static_cast<double>(steps + 1));
-    const bool measured = i == 0 || i * (kCheckpoints - 1) / steps != (i - 1) * (kCheckpoints - 1) / steps;
+    const bool measured = i == 0 || due(i, steps, kCheckpoints - 1);
     std::vector<Tensor> inputs, before;
     if (measured) {
       inputs = relu_inputs(net, images);

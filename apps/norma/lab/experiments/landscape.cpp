@@ -50,7 +50,7 @@ class Walk {
     for (Index i = 0; i <= steps && std::isfinite(loss); ++i) {
       done_ = static_cast<double>(i) / static_cast<double>(steps + 1);
       record_.progress(done_);
-      if (i == 0 || i * kCheckpoints / steps != (i - 1) * kCheckpoints / steps) look_along(i);
+      if (i == 0 || due(i, steps, kCheckpoints)) look_along(i);
       if (i == 0 || i == steps / 2 || i == steps) look_around(i);
       if (i < steps) loss = trainer_.step(kRate).loss;
     }

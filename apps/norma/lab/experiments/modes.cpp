@@ -45,7 +45,7 @@ struct Subject {
   Trainer trainer;
 
   Subject(const Setup& setup, std::uint64_t seed)
-      : model(make_model("small", "batch", setup.datasets.image_shape(), setup.datasets.classes(), seed)),
+      : model(make_network("small", "batch", setup.datasets.image_shape(), setup.datasets.classes(), seed)),
         trainer(model, setup.datasets, {.batch_size = kBatch, .label_smoothing = 0, .augment = false, .seed = seed}) {}
 };
 
@@ -65,7 +65,7 @@ void while_training(const Setup& setup, std::uint64_t seed, Recorder& record) {
       for (const Gap& gap : gaps(subject.model, data)) record.row("layers", {i, gap.layer, gap.mean, gap.variance});
       next_gap = std::max(i + 1, i * 4 / 3);
     }
-    if (i > 0 && i * kEpochs / steps != (i - 1) * kEpochs / steps)
+    if (i > 0 && due(i, steps, kEpochs))
       record.row("accuracy", {seed, i, evaluate(subject.model, test, data.normalisation).accuracy,
                               accuracy_in_train(subject.model, test, data, kBatch)});
     if (i < steps) subject.trainer.step(kRate);

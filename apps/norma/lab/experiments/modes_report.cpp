@@ -143,10 +143,12 @@ void list_neighbours(const Table& neighbours, Page& page, std::vector<std::strin
     const Table of_mode = neighbours.where("mode", mode);
     std::vector<std::string> names;
     for (const Json& name : of_mode.distinct("taken_for")) names.push_back(name);
-    return fmt::format("{}", fmt::join(names, ", "));
+    return fmt::format("{}", fmt::join(names, " or "));
   };
-  found.push_back(fmt::format("Test image 0 among {} different neighbours is taken for: {} in train(); {} in eval().",
-                              rows.size(), answers("train"), answers("eval")));
+  found.push_back(
+      fmt::format("Test image 0, in {} batches with different neighbours, is taken for {} in train() and for "
+                  "{} in eval().",
+                  rows.size(), answers("train"), answers("eval")));
 }
 
 void list_reset(const Table& reset, Page& page, std::vector<std::string>& found) {

@@ -23,19 +23,15 @@ struct Arm {
   double seconds;
 };
 
-const std::vector<Arm>& arms() {
-  using Dropped = Blocks::Dropout;
-  static const std::vector<Index> widths{16, kPool, 32, kPool, 64, kPool, 64};
-  static const std::vector<Arm> all{
-      {"conv-BN-ReLU", {widths, "batch"}, 7},
-      {"conv-ReLU-BN", {widths, "batch", true}, 7},
-      {"no BN", {widths, "none"}, 5.5},
-      {"before each BN", {widths, "batch", false, Dropped::before_norm, kP}, 10},
-      {"behind each block", {widths, "batch", false, Dropped::behind_block, kP}, 10},
-      {"behind the last block", {widths, "batch", false, Dropped::behind_last_block, kP}, 7.5},
-  };
-  return all;
-}
+const std::vector<Index> kWidths{16, kPool, 32, kPool, 64, kPool, 64};
+const std::vector<Arm> kArms{
+    {"conv-BN-ReLU", {kWidths, "batch"}, 7},
+    {"conv-ReLU-BN", {kWidths, "batch", true}, 7},
+    {"no BN", {kWidths, "none"}, 5.5},
+    {"before each BN", {kWidths, "batch", false, Blocks::Dropout::before_norm, kP}, 10},
+    {"behind each block", {kWidths, "batch", false, Blocks::Dropout::behind_block, kP}, 10},
+    {"behind the last block", {kWidths, "batch", false, Blocks::Dropout::behind_last_block, kP}, 7.5},
+};
 
 /// Mean over the channels that are alive of max(a/b, b/a).
 double shift_ratio(const DoubleRow& a, const DoubleRow& b) {
@@ -80,35 +76,25 @@ void measure(const Setup& setup, Module& model, const std::string& arm, std::uin
 void train(const Setup& setup, const Arm& arm, std::uint64_t seed, Recorder& record) {
   const DataSets& data = setup.datasets;
   const Index steps = setup.steps(kSteps, kTests);
-  const ImageSet test = setup.test_images();
   Sequential model = make_blocks(arm.blocks, data.image_shape(), data.classes(), seed);
   Trainer trainer(model, data, {.batch_size = kBatch, .label_smoothing = 0, .augment = false, .seed = seed});
   const Schedule schedule({.name = "cosine", .peak = kRate, .steps = steps});
-  bool diverged = false;
-  double loss = 0, count = 0;
-  for (Index i = 1; i <= steps; ++i) {
-    record.progress(static_cast<double>(i) / static_cast<double>(steps + 1));
-    const Score s = diverged ? Score{} : trainer.step(schedule.at(i - 1));
-    diverged = diverged || std::isnan(s.loss);
-    loss += s.loss, count += 1;
-    if (i * kTests / steps == (i - 1) * kTests / steps) continue;
-    const Score t = diverged ? Score{} : evaluate(model, test, data.normalisation);
-    record.row("curves", {arm.name, seed, i, i * kBatch, loss / count, t.loss, t.accuracy});
-    loss = count = 0;
-  }
-  measure(setup, model, arm.name, seed, diverged, record);
+  const auto rate = [&](Index i) { return schedule.at(i); };
+  const auto tested = [&](Index step, const Score& train, const Score& test) {
+    record.row("curves", {arm.name, seed, step, step * kBatch, train.loss, test.loss, test.accuracy});
+  };
+  const bool finite = lab::train(model, trainer, data, {steps, kTests, rate, setup.test_images(), tested}, record);
+  measure(setup, model, arm.name, seed, !finite, record);
 }
 
 std::vector<Job> jobs(const Setup& setup) {
   std::vector<Job> all;
   for (std::uint64_t seed = setup.seed; seed < setup.seed + kSeeds; ++seed)
-    for (const Arm& arm : arms())
+    for (const Arm& arm : kArms)
       all.push_back({fmt::format("{}, seed {}", arm.name, seed), arm.seconds,
                      [&arm, seed, &setup](Recorder& record) { train(setup, arm, seed, record); }});
   return all;
 }
-
-// The report, from the tables alone.
 
 const std::vector<std::string> kOrders{"conv-BN-ReLU", "conv-ReLU-BN", "no BN"};
 /// The first is the network without dropout.
@@ -118,10 +104,6 @@ std::string place_name(const std::string& arm) { return arm == kPlaces[0] ? "no 
 
 Spread of_arm(const Table& rows, const std::string& arm, const std::string& column) {
   return spread(rows.where("arm", arm).numbers(column));
-}
-
-std::string with_spread(const Spread& share) {
-  return fmt::format("{:.1f}% ({:.1f} to {:.1f})", 100 * share.mean, 100 * share.low, 100 * share.high);
 }
 
 /// The mean over seeds, with their spread, of a column against another, an arm a line.
@@ -169,10 +151,10 @@ void report_order(const Tables& tables, Page& page, std::vector<std::string>& fo
     found.push_back(
         fmt::format("conv-BN-ReLU gets {}, conv-ReLU-BN {} of the test images right, mean and range of the seeds: "
                     "the usual order is {:.1f} points {}, and the ranges {}.",
-                    with_spread(usual), with_spread(other), 100 * std::abs(usual.mean - other.mean),
+                    percent(usual), percent(other), 100 * std::abs(usual.mean - other.mean),
                     usual.mean < other.mean ? "worse" : "better",
                     std::max(usual.low, other.low) <= std::min(usual.high, other.high) ? "overlap" : "do not overlap"));
-  if (!std::isnan(none.mean)) found.push_back("Without batch norm: " + with_spread(none) + ".");
+  if (!std::isnan(none.mean)) found.push_back("Without batch norm: " + percent(none) + ".");
 }
 
 void report_shift(const Tables& tables, Page& page, std::vector<std::string>& found) {
@@ -188,8 +170,8 @@ void report_shift(const Tables& tables, Page& page, std::vector<std::string>& fo
     for (const Json& depth : depths)
       line.push_back(fmt::format("{:.2f}", of_arm(shift.where("depth", depth), arm, "ratio").mean));
     found.push_back(fmt::format("{}: {}, recalibrated {}; shift ratio {} at the first and {} at the last BN.",
-                                arm == kPlaces[0] ? "Without dropout" : "Dropout " + arm, with_spread(trained),
-                                with_spread(mended), line[1], line.back()));
+                                arm == kPlaces[0] ? "Without dropout" : "Dropout " + arm, percent(trained),
+                                percent(mended), line[1], line.back()));
     lines.push_back(line);
   }
   if (!lines.empty()) page.table(head, lines);
