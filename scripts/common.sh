@@ -30,7 +30,7 @@ missing_packages() {
 # install_missing_packages LIST...: does nothing, and needs no network, if nothing is missing.
 install_missing_packages() {
   if ! command -v apt-get >/dev/null; then
-    say "no apt here; needed: a C++20 compiler, CMake 3.21, Ninja, Eigen 3.4, CLI11, nlohmann-json, {fmt}, libpng, TurboJPEG, stb, GoogleTest, Google Benchmark"
+    say "no apt here; needed: a C++20 compiler, CMake 3.22, Ninja, Eigen 3.4, CLI11, nlohmann-json, {fmt}, libpng, TurboJPEG, stb, GoogleTest, Google Benchmark"
     return
   fi
   local missing log reason

@@ -96,7 +96,9 @@ TEST_F(AtomicFile, FailsInAReadOnlyFolder) {
     ASSERT_EQ(seteuid(kNobody), 0);
   }
   expect_failure(file_, "new", "Permission denied");
-  if (root) ASSERT_EQ(seteuid(0), 0);
+  if (root) {
+    ASSERT_EQ(seteuid(0), 0);
+  }
   fs::permissions(folder_, fs::perms::owner_all);
   EXPECT_EQ(content(file_), "old");
   EXPECT_EQ(names(), Names{"weights"});
