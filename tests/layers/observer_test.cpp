@@ -35,7 +35,9 @@ struct Seen : Observer {
   void before(Module& module, const Tensor&) override { log += "(" + names.at(&module); }
   void after(Module& module, std::size_t layers, const Tensor&, const Tensor& y) override {
     log += layers == 1 ? ")" : join("+", layers - 1, ")");
-    if (dynamic_cast<ReLU*>(&module)) EXPECT_GE(y.rows().minCoeff(), 0);
+    if (dynamic_cast<ReLU*>(&module)) {
+      EXPECT_GE(y.rows().minCoeff(), 0);
+    }
   }
   std::map<const Module*, std::string> names;
   std::string log;

@@ -42,7 +42,8 @@ struct Rows : Observer {
   }
   void after(Module& module, std::size_t, const Tensor& x, const Tensor& y) override {
     if (typeid(module) == typeid(Sequential)) return;  // its layers have rows
-    LayerRow row{names.at(&module), "sum of body and shortcut", join(y.shape()), 0, 0, 0, y.size() * Index{sizeof(Real)}};
+    LayerRow row{
+        names.at(&module), "sum of body and shortcut", join(y.shape()), 0, 0, 0, y.size() * Index{sizeof(Real)}};
     if (module.children().empty()) {
       row.layer = module.describe();
       row.parameters = elements(module.named_parameters()), row.buffers = elements(module.named_buffers());

@@ -1,6 +1,6 @@
 // Residual: values, names, modes, state, messages, and what works on whole models.
-#include "norma/layers/models/lint.h"
 #include "norma/layers/models/residual.h"
+#include "norma/layers/models/lint.h"
 
 #include "norma/layers/conv2d.h"
 #include "norma/layers/init.h"
