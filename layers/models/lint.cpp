@@ -70,7 +70,7 @@ void warn_of_likely_mistakes(const Module& model) {
   static std::set<std::string> told;
   for (const auto& [code, place, text] : lint(model)) {
     const std::lock_guard lock(one_at_a_time);
-    if (told.insert(place + code).second) std::cerr << "norma: warning: " << place << text << " [" << code << "]\n";
+    if (told.insert(code).second) std::cerr << "norma: warning: " << place << text << " [" << code << "]\n";
   }
 }
 

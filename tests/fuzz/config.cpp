@@ -29,7 +29,11 @@ struct Train {
   ResumedRun parse(std::string_view text, const std::string& file) {
     return parse_config(text, file, options, "RUN was trained with", [this] { check_together(settings); });
   }
-  Json config() const { return to_config(options, {.source = settings.data}); }
+  Json config() const {
+    DataSets datasets;
+    datasets.source = settings.data;
+    return to_config(options, datasets);
+  }
 };
 
 void check_round_trip(const Train& train, const ResumedRun& run) {

@@ -27,7 +27,7 @@ std::string grouped(Index number) {
   return digits;
 }
 
-struct Row {
+struct LayerRow {
   std::string name, layer, shape;
   Index parameters, buffers, multiply_adds, bytes;
 };
@@ -35,14 +35,14 @@ struct Row {
 /// A row for each layer that a network calls, in order.
 struct Rows : Observer {
   std::map<const Module*, std::string> names;
-  std::vector<Row> rows;
+  std::vector<LayerRow> rows;
 
   explicit Rows(Module& model) {
     for (const auto& [name, module] : model.named_modules()) names[module] = name;
   }
   void after(Module& module, std::size_t, const Tensor& x, const Tensor& y) override {
     if (typeid(module) == typeid(Sequential)) return;  // its layers have rows
-    Row row{names.at(&module), "sum of body and shortcut", join(y.shape()), 0, 0, 0, y.size() * Index{sizeof(Real)}};
+    LayerRow row{names.at(&module), "sum of body and shortcut", join(y.shape()), 0, 0, 0, y.size() * Index{sizeof(Real)}};
     if (module.children().empty()) {
       row.layer = module.describe();
       row.parameters = elements(module.named_parameters()), row.buffers = elements(module.named_buffers());
@@ -52,10 +52,10 @@ struct Rows : Observer {
   }
 };
 
-void print(std::vector<Row> rows) {
-  Row total{"", "total", "", 0, 0, 0, 0};
+void print(std::vector<LayerRow> rows) {
+  LayerRow total{"", "total", "", 0, 0, 0, 0};
   std::size_t name = 4, layer = 5, shape = 6;
-  for (const Row& row : rows) {
+  for (const LayerRow& row : rows) {
     total.parameters += row.parameters, total.buffers += row.buffers;
     total.multiply_adds += row.multiply_adds, total.bytes += row.bytes;
     name = std::max(name, row.name.size()), layer = std::max(layer, row.layer.size());
@@ -64,7 +64,7 @@ void print(std::vector<Row> rows) {
   rows.push_back(total);
   fmt::print("{:<{}}  {:<{}}  {:<{}}{:>11}{:>9}{:>15}{:>14}\n", "name", name, "layer", layer, "output", shape,
              "parameters", "buffers", "multiply-adds", "output bytes");
-  for (const Row& row : rows)
+  for (const LayerRow& row : rows)
     fmt::print("{:<{}}  {:<{}}  {:<{}}{:>11}{:>9}{:>15}{:>14}\n", row.name, name, row.layer, layer, row.shape, shape,
                grouped(row.parameters), grouped(row.buffers), grouped(row.multiply_adds), grouped(row.bytes));
 }
