@@ -11,7 +11,8 @@ foreach(suffix "" _double)
   get_property(targets GLOBAL PROPERTY norma_installed${suffix})
   if(targets)
     install(TARGETS ${targets} EXPORT norma${suffix})
-    install(EXPORT norma${suffix} NAMESPACE norma:: DESTINATION ${package_dir})
+    # Not norma.cmake: that reads all files norma-*.cmake beside it, norma-config.cmake too.
+    install(EXPORT norma${suffix} NAMESPACE norma:: DESTINATION ${package_dir} FILE targets_norma${suffix}.cmake)
   endif()
 endforeach()
 install(DIRECTORY core layers optim data DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/norma FILES_MATCHING PATTERN *.h

@@ -45,6 +45,17 @@ void collect(const Module& module, const Own& own, const std::string& prefix, Na
   for (const auto& [name, child] : module.children()) collect(*child, own, prefix + name + ".", all);
 }
 
+/// Throws the exception that is being handled again; an Error with `place` in front of its message.
+[[noreturn]] void throw_with_place(const std::string& place) {
+  try {
+    throw;
+  } catch (const NonFiniteError& error) {
+    throw NonFiniteError(place + error.what());
+  } catch (const Error& error) {
+    throw Error(place + error.what());
+  }
+}
+
 }  // namespace
 
 NamedTensors Module::named_parameters() const {
@@ -105,8 +116,7 @@ class SavedBuffers {
       numbers_.insert(numbers_.end(), view.data(), view.data() + view.size());
     });
   }
-  ~SavedBuffers() {
-    if (std::uncaught_exceptions() == exceptions_) return;
+  void put_back() {
     const Real* from = numbers_.data();
     visit(model_, [&from](Tensor& buffer) {
       std::copy_n(from, buffer.size(), buffer.rows().data());
@@ -119,7 +129,6 @@ class SavedBuffers {
  private:
   static thread_local std::vector<Real> numbers_;
   Module& model_;
-  int exceptions_ = std::uncaught_exceptions();
 
   template <class Visit>
   static void visit(Module& module, const Visit& each) {
@@ -138,17 +147,17 @@ Tensor Module::operator()(const Tensor& x) {
 Tensor Module::call(const Tensor& x, std::size_t layers, const std::function<Tensor()>& compute) {
   const Call here(this);
   Observer* const observer = current_observer;
-  std::optional<SavedBuffers> if_a_layer_throws;  // those before it have moved their running statistics
-  if (!here.caller) if_a_layer_throws.emplace(*this);
+  std::optional<SavedBuffers>
+      before;  // a layer that throws comes after others that have moved their running statistics
+  if (!here.caller) before.emplace(*this);
   try {
     if (observer) observer->before(*this, x);
     Tensor y = compute();
     if (observer) observer->after(*this, layers, x, y);
     return y;
-  } catch (const NonFiniteError& error) {
-    throw NonFiniteError(place_of(*this, here.caller) + error.what());
-  } catch (const Error& error) {
-    throw Error(place_of(*this, here.caller) + error.what());
+  } catch (...) {
+    if (before) before->put_back();
+    throw_with_place(place_of(*this, here.caller));
   }
 }
 
@@ -161,7 +170,7 @@ namespace {
 void collect_modules(Module& module, const std::string& name, std::vector<std::pair<std::string, Module*>>& all) {
   all.emplace_back(name, &module);
   for (const auto& [child_name, child] : module.children())
-    collect_modules(*child, name.empty() ? child_name : name + "." + child_name, all);
+    collect_modules(*child, name.empty() ? child_name : join(name, ".", child_name), all);
 }
 
 }  // namespace

@@ -80,9 +80,9 @@ class Module {
   Tensor parameter(std::string name, Tensor initial);
   Tensor buffer(std::string name, Tensor initial);
   template <std::derived_from<Module> M>
-  std::shared_ptr<M> child(std::string name, M module) {
+  std::shared_ptr<M> child(const std::string& name, M module) {
     auto owned = std::make_shared<M>(std::move(module));
-    adopt(std::move(name), owned);
+    adopt(name, owned);
     return owned;
   }
   /// A child that others may hold too.

@@ -46,7 +46,8 @@ double Schedule::at(Index step) const {
   if (o.name == "one-cycle") return one_cycle(o, step);
   if (step < o.warmup) return o.peak * static_cast<double>(step + 1) / static_cast<double>(o.warmup);
   const Index t = step - o.warmup;
-  if (o.name == "step") return o.peak * std::pow(o.factor, static_cast<double>(t / o.every));
+  const Index drops = t / o.every;
+  if (o.name == "step") return o.peak * std::pow(o.factor, static_cast<double>(drops));
   if (o.name == "cosine") return anneal(o.peak, 0, static_cast<double>(t) / static_cast<double>(o.steps - o.warmup));
   return o.peak;
 }
