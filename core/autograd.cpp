@@ -55,7 +55,7 @@ Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, std::functio
   return y;
 }
 
-Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs,
+Tensor record(const char* op, const Tensor& y, std::vector<Tensor> inputs,
               std::function<void(const Tensor& dy, const Tensor& y)> rule) {
   // With y itself in its rule the graph would own itself: detach() has y's numbers, but not its Node.
   return record(op, y, std::move(inputs),

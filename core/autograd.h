@@ -39,7 +39,7 @@ class Edge {
 Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs, std::function<void(const Tensor& dy)> rule);
 /// The same for a rule that reads the numbers of its result: it is given them.
 ///   return record("exp", result, {x}, [x = x.edge()](const Tensor& dy, const Tensor& y) { x.accumulate_grad(...); });
-Tensor record(const char* op, Tensor y, std::vector<Tensor> inputs,
+Tensor record(const char* op, const Tensor& y, std::vector<Tensor> inputs,
               std::function<void(const Tensor& dy, const Tensor& y)> rule);
 
 /// No graph is recorded on this thread while one of these is alive.

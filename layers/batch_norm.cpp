@@ -96,7 +96,7 @@ Tensor batch_norm(const Tensor& x, const ChannelStats& stats, const Tensor& gamm
   check_arguments(x, stats, gamma, beta, eps);
   const ChannelConstants k(stats, gamma, beta, eps);
   return record("batch_norm", normalise(x, k), {x, gamma, beta},
-                [x, k, gamma, beta, stats_depend_on_x](const Tensor& dy) {
+                [x, k, gamma = gamma.edge(), beta = beta.edge(), stats_depend_on_x](const Tensor& dy) {
                   accumulate_batch_norm(
                       x, gamma, beta, stats_depend_on_x, [&] { return parameter_gradients(dy, x, k); },
                       [&](const auto& sums, double of_batch) { return input_gradient(dy, x, k, sums, of_batch); });

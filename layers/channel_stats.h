@@ -52,20 +52,19 @@ struct ParameterGradients {
 /// Hands on the gradients of batch norm, each where it is wanted: those of gamma and beta, which sums() computes, and dx =
 /// input_gradient(sums, of_batch), where of_batch is 1/m, or 0 where the statistics do not depend on x.
 template <class Sums, class InputGradient>
-void accumulate_batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, bool stats_depend_on_x,
+void accumulate_batch_norm(const Tensor& x, const Edge& gamma, const Edge& beta, bool stats_depend_on_x,
                            const Sums& sums, const InputGradient& input_gradient) {
-  const auto wanted = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
   const auto as_tensor = [](const DoubleRow& row) {
     Tensor t = Tensor::empty({row.size()});
     t.pixels().row(0) = row.cast<Real>();
     return t;
   };
   ParameterGradients of_parameters{DoubleRow::Zero(x.dim(1)), DoubleRow::Zero(x.dim(1))};
-  if (stats_depend_on_x || wanted(gamma) || wanted(beta)) of_parameters = sums();
+  if (stats_depend_on_x || gamma.requires_grad() || beta.requires_grad()) of_parameters = sums();
   const double of_batch = stats_depend_on_x ? 1 / static_cast<double>(x.pixels().rows()) : 0;
   if (x.requires_grad()) x.accumulate_grad(input_gradient(of_parameters, of_batch));
-  if (gamma.defined()) gamma.accumulate_grad(as_tensor(of_parameters.dgamma));
-  if (beta.defined()) beta.accumulate_grad(as_tensor(of_parameters.dbeta));
+  if (gamma.requires_grad()) gamma.accumulate_grad(as_tensor(of_parameters.dgamma));
+  if (beta.requires_grad()) beta.accumulate_grad(as_tensor(of_parameters.dbeta));
 }
 
 /// Count, mean, and sum of squared distances from the mean, of the rows seen so far, channel by channel.

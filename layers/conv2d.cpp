@@ -182,19 +182,25 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Index s
     forward(g, x, weight, y);
   if (bias.defined()) add_bias(bias, y);
 
-  return record("conv2d", y, {x, weight, bias}, [x, weight, bias, g, fast](const Tensor& dy) {
-    if (x.requires_grad()) {
-      Tensor dx = Tensor::empty(x.shape());
-      fast ? fast->input_gradient(dy, weight, g.stride, g.padding, dx) : input_gradient(g, weight, dy, dx);
-      x.accumulate_grad(std::move(dx));
-    }
-    if (weight.requires_grad()) {
-      Tensor dweight = Tensor::empty(weight.shape());
-      fast ? fast->weight_gradient(x, dy, g.stride, g.padding, dweight) : weight_gradient(g, x, dy, dweight);
-      weight.accumulate_grad(std::move(dweight));
-    }
-    accumulate_bias_grad(bias, dy);
-  });
+  // dX reads W and dW reads X: each is kept only if that gradient is wanted.
+  const Edge to_x = x.edge(), to_w = weight.edge();
+  const Tensor kept_x = to_w.requires_grad() ? x : Tensor(), kept_w = to_x.requires_grad() ? weight : Tensor();
+  return record("conv2d", y, {x, weight, bias},
+                [to_x, to_w, kept_x, kept_w, bias = bias.edge(), g, fast](const Tensor& dy) {
+                  if (to_x.requires_grad()) {
+                    Tensor dx = Tensor::empty(to_x.shape());
+                    fast ? fast->input_gradient(dy, kept_w, g.stride, g.padding, dx)
+                         : input_gradient(g, kept_w, dy, dx);
+                    to_x.accumulate_grad(std::move(dx));
+                  }
+                  if (to_w.requires_grad()) {
+                    Tensor dweight = Tensor::empty(to_w.shape());
+                    fast ? fast->weight_gradient(kept_x, dy, g.stride, g.padding, dweight)
+                         : weight_gradient(g, kept_x, dy, dweight);
+                    to_w.accumulate_grad(std::move(dweight));
+                  }
+                  accumulate_bias_grad(bias, dy);
+                });
 }
 
 Conv2d::Conv2d(Index in_channels, Index out_channels, Conv2dOptions options) : options_(options) {

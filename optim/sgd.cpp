@@ -22,7 +22,7 @@ NamedTensors numbered(const std::vector<Tensor>& parameters) {
 
 }  // namespace
 
-SGD::SGD(std::vector<Tensor> parameters, SGDOptions options) : SGD(numbered(parameters), options) {}
+SGD::SGD(const std::vector<Tensor>& parameters, SGDOptions options) : SGD(numbered(parameters), options) {}
 
 SGD::SGD(const NamedTensors& parameters, SGDOptions options) : velocities_(parameters.size()), options_(options) {
   check_option("lr", options.lr);

@@ -20,7 +20,7 @@ struct SGDOptions {
 class SGD {
  public:
   /// Throws Error unless lr, momentum, weight_decay are finite and >= 0, and for Nesterov without momentum.
-  SGD(std::vector<Tensor> parameters, SGDOptions options);
+  SGD(const std::vector<Tensor>& parameters, SGDOptions options);
   /// With names (Module::named_parameters()), for better messages.
   SGD(const NamedTensors& parameters, SGDOptions options);
 

@@ -110,7 +110,7 @@ Tensor batch_norm_relu(const Tensor& x, const ChannelStats& stats, const Tensor&
                        bool stats_depend_on_x) {
   const ChannelConstants k(stats, gamma, beta, eps);
   return record("batch_norm_relu", normalise(x, k), {x, gamma, beta},
-                [x, k, gamma, beta, stats_depend_on_x](const Tensor& dz) {
+                [x, k, gamma = gamma.edge(), beta = beta.edge(), stats_depend_on_x](const Tensor& dz) {
                   accumulate_batch_norm(
                       x, gamma, beta, stats_depend_on_x, [&] { return parameter_gradients(dz, x, k); },
                       [&](const auto& sums, double of_batch) { return input_gradient(dz, x, k, sums, of_batch); });
