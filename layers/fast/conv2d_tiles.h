@@ -50,7 +50,8 @@ auto pixels_of(const Images<Number>& images, const Grid<T>& grid, Index tile, In
     Number* row = images.data + ((image * images.h + top + i) * images.w + left) * images.channels;
     for (int j = 0; j < columns; ++j) {
       const bool inside = row_inside && left + j >= 0 && left + j < images.w;
-      pixels.data()[i * columns + j] = inside ? row + j * images.channels : outside;
+      // NOLINTNEXTLINE(bugprone-misplaced-widening-cast): at most 35
+      pixels[static_cast<std::size_t>(i * columns + j)] = inside ? row + j * images.channels : outside;
     }
   }
   return pixels;
