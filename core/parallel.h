@@ -33,7 +33,7 @@ enum class Order { first_to_last, last_to_first };
 
 /// Runs body(first, n, block) for the blocks [first, first + n) of [0, count). Every thread has neighbouring blocks, and
 /// takes them in the given order: Note [There and back].
-/// An exception may not leave an OpenMP region: the first one thrown is kept and rethrown behind it.
+/// An exception may not leave an OpenMP region: the first one thrown is kept and rethrown after it.
 template <class Body>
 void parallel_blocks(Index count, Index block_size, const Body& body, Order order = Order::first_to_last) {
   const Index blocks = blocks_of(count, block_size);

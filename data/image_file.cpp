@@ -1,5 +1,5 @@
 // PNG by libpng's simplified interface, JPEG by TurboJPEG: the two decoders that distributions keep mended. (stb_image, in
-// the version that Debian 12 has, writes behind its tables for a JPEG with more than 256 Huffman codes.)
+// the version that Debian 12 has, writes past the end of its tables for a JPEG with more than 256 Huffman codes.)
 #include "norma/data/image_file.h"
 
 #include <png.h>

@@ -1,4 +1,4 @@
-// DataLoader: an image set as a sequence of batches, one order an epoch.
+// DataLoader: an image set as a sequence of batches, one order per epoch.
 #pragma once
 
 #include <cstdint>

@@ -5,7 +5,7 @@
 
 namespace norma {
 
-/// x (N,C,H,W) -> (N, C*H*W), features in the logical order c,h,w, so that the weights of a Linear behind it mean the
+/// x (N,C,H,W) -> (N, C*H*W), features in the logical order c,h,w, so that the weights of a Linear after it mean the
 /// same as in PyTorch. (N,C) stays as it is. Source: torch.nn.Flatten.
 Tensor flatten(const Tensor& x);
 

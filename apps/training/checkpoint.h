@@ -41,7 +41,7 @@ struct Checkpoint {
 
 class Checkpoints {
  public:
-  /// In the folder `run`, of a network that `info` describes, of `steps` steps an epoch.
+  /// In the folder `run`, of a network that `info` describes, of `steps` steps per epoch.
   Checkpoints(const std::filesystem::path& run, WeightsInfo info, Index steps, Index keep);
 
   /// Makes this the last checkpoint and keeps those before it. Throws FileError; then the last one is what it was.

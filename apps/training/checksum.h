@@ -7,7 +7,7 @@
 
 namespace norma {
 
-/// Of `bytes`, behind what `before` is the checksum of. Words of 8 bytes are mixed in one by one, by steps that can be
+/// The checksum of `bytes` that follow bytes with the checksum `before`. Words of 8 bytes are mixed in one by one, by steps that can be
 /// undone: a change of one word never goes unseen. After FNV-1a, which takes single bytes.
 inline std::uint64_t checksum(std::string_view bytes, std::uint64_t before = 0xcbf29ce484222325) {
   std::uint64_t sum = before;

@@ -23,7 +23,7 @@ struct WeightsInfo {
   double test_acc = std::numeric_limits<double>::quiet_NaN();  // after that epoch; NaN before the first
 };
 
-/// The keys model, norm, image ("3,32,32"), classes ("cat,dog"; a comma or backslash in a name stands behind a
+/// The keys model, norm, image ("3,32,32"), classes ("cat,dog"; a comma or backslash in a name stands after a
 /// backslash), mean, deviation ("0.5,0.25,..."), epoch, step, seed, test_acc. Reading them back gives the same numbers.
 std::map<std::string, std::string> to_metadata(const WeightsInfo& info);
 

@@ -4,7 +4,7 @@
 //   8 bytes            the length n of the header, little-endian
 //   n bytes            the header, JSON: {"__metadata__": {"format": "pt"},
 //                        "0.weight": {"dtype": "F32", "shape": [32,3,3,3], "data_offsets": [0,3456]}, ...}
-//   the rest           the numbers: little-endian, row-major in logical order (N,C,H,W), tensor behind tensor, no holes
+//   the rest           the numbers: little-endian, row-major in logical order (N,C,H,W), tensor after tensor, no holes
 //
 // state_dict() written here loads in PyTorch with load_state_dict(safetensors.torch.load_file(...)), and back.
 #pragma once

@@ -156,7 +156,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     }
     const auto bytes = static_cast<std::uint64_t>(numbers * largest);
     const std::uint64_t begin = entry_.offsets[0], end = entry_.offsets[1];
-    if (begin > end) refuse(tensor(), " begins at byte ", begin, ", behind its end ", end);
+    if (begin > end) refuse(tensor(), " begins at byte ", begin, ", after its end ", end);
     const Shape shape = to_shape(entry_.shape);
     if (end - begin != bytes)
       refuse(tensor(), ", ", entry_.dtype, " ", shape, ", needs ", bytes, " bytes, has ", end - begin);
@@ -164,7 +164,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 };
 
-/// Throws unless the tensors lie one behind the other and fill the buffer.
+/// Throws unless the tensors lie one after the other and fill the buffer.
 void check_contiguous(const std::vector<StoredTensor>& tensors, std::uint64_t buffer_size, const HeaderReader& reader) {
   std::uint64_t filled = 0;
   for (const StoredTensor& tensor : tensors) {
@@ -174,7 +174,7 @@ void check_contiguous(const std::vector<StoredTensor>& tensors, std::uint64_t bu
     filled = tensor.end;
   }
   if (filled != buffer_size)
-    reader.refuse("the tensors of the header have ", filled, " bytes, the file has ", buffer_size, " behind it");
+    reader.refuse("the tensors of the header have ", filled, " bytes, the file has ", buffer_size, " after it");
 }
 
 }  // namespace
@@ -193,8 +193,8 @@ std::size_t safetensors_buffer(std::string_view first, std::uint64_t file_size, 
     throw DataError(join(file, ": the header would be ", length, " bytes long, at most ", kMaxSafetensorsHeader,
                          " are allowed (is this a safetensors file?)"));
   if (length > file_size - 8)
-    throw DataError(join(file, ": the header would be ", length, " bytes long, the file has ", file_size - 8,
-                         " behind its length"));
+    throw DataError(
+        join(file, ": the header would be ", length, " bytes long, the file has ", file_size - 8, " after its length"));
   return static_cast<std::size_t>(8 + length);
 }
 

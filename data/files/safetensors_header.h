@@ -33,7 +33,7 @@ std::size_t bytes_per_number(std::string_view dtype);
 /// Throws DataError unless the header fits into the file.
 std::size_t safetensors_buffer(std::string_view first, std::uint64_t file_size, const std::string& file);
 
-/// Reads the JSON of the header, `buffer_size` bytes of numbers behind it. Throws DataError, with `file` in front.
+/// Reads the JSON of the header, `buffer_size` bytes of numbers after it. Throws DataError, with `file` in front.
 SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t buffer_size, const std::string& file);
 
 }  // namespace norma

@@ -107,7 +107,7 @@ holds 'train: command' grep -q 'train --data synthetic --model small .* --out ru
 holds 'train: data wait' grep -qE '^data wait [0-9.]+% of the training time$' out
 holds 'train: log' [ "$(grep -cE '^\{"time":"20..-..-..T..:..:..Z","event":"epoch","epoch":[12],.*"data_wait":0[.]' run/log.jsonl)" = 2 ]
 holds 'train: weights' [ "$(ls run/weights | tr '\n' ' ')" = 'best.safetensors last.safetensors last.state.safetensors previous-1.safetensors previous-1.state.safetensors ' ]
-refuses 2 '--epochs 1: run has 2 epochs behind it' train --resume run --epochs 1 --override
+refuses 2 '--epochs 1: run has 2 epochs done' train --resume run --epochs 1 --override
 refuses 2 'run/weights/last.safetensors: does not fit the network cnn, norm batch: load_state_dict: 0.weight is' \
   train --resume run --model cnn --override
 refuses 4 'run: already holds a run' train "${quick[@]}" --out run

@@ -2,7 +2,7 @@
 //
 //   runs/lab-convergence-001/
 //     report.html     what was found: figures, tables, sentences         charts/*.svg   every figure by itself
-//     *.csv           the numbers behind every figure                    jobs.jsonl     the same, job by job (lab.h)
+//     *.csv           the numbers of every figure                    jobs.jsonl     the same, job by job (lab.h)
 //     config.json, env.json, command.txt, log.jsonl                      as those of every run
 #include "norma/apps/norma/lab/lab.h"
 
@@ -215,7 +215,7 @@ class Run {
     several ? page.chapter("How to run it again") : page.heading("How to run it again");
     page.code(begun_with(folder_));
     page.paragraph(
-        "The same command gives the same CSV files, bit for bit, on any number of threads. The numbers behind every "
+        "The same command gives the same CSV files, bit for bit, on any number of threads. The numbers of every "
         "figure lie beside this page; config.json and env.json tell the options, the version and the machine.");
     write_file(folder_ / "report.html", page.html());
     fs::create_directories(folder_ / "charts");

@@ -34,7 +34,7 @@ fs::path next_free(const std::string& verb) {
   }
 }
 
-/// Cuts off what a process that was killed left behind the last line end.
+/// Cuts off what a process that was killed left after the last line end.
 void cut_torn_line(int file) {
   off_t end = lseek(file, 0, SEEK_END);
   for (char last = 0; end > 0; --end)

@@ -41,7 +41,7 @@ std::string begun_with(const std::filesystem::path& run);
 /// log.jsonl. While it is alive no other process can open it: two trainings never write into one folder.
 class RunLog {
  public:
-  /// Goes on behind the last whole line. Throws FileError where the file cannot be written and where another process has it.
+  /// Goes on after the last whole line. Throws FileError where the file cannot be written and where another process has it.
   explicit RunLog(const std::filesystem::path& run);
   ~RunLog();
   RunLog(const RunLog&) = delete;

@@ -66,7 +66,7 @@ void SavedRun::resume(const ResumedRun& before, const Json& config, const std::s
           "--batch-size: can only change ", "between epochs; this run was stopped at ", place(p));
     check(p.so_far.steps <= steps, found->place, ": is at step ", p.so_far.steps, " of an epoch of ", steps);
     check(p.epoch <= options_.training.epochs, "--epochs ", options_.training.epochs, ": ", options_.resume, " has ",
-          p.epoch, " epochs behind it");
+          p.epoch, " epochs done");
     try {
       model_.load_state_dict(found->weights);
       trainer_.optimizer().load_state(found->velocities);

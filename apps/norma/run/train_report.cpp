@@ -185,7 +185,7 @@ std::string TrainReport::html(const std::string& metrics, const TestAnswers& ans
   page.code(command_);
   page.paragraph(
       "The same command gives the same weights and metrics.csv, bit for bit, on any number of threads. metrics.csv "
-      "holds the numbers behind the curves, log.jsonl the throughput.");
+      "holds the numbers of the curves, log.jsonl the throughput.");
   page.heading("Options");
   page.table({"option", "value"}, rows_of(config_));
   page.heading("Machine");

@@ -52,7 +52,7 @@ struct Measurement {
   Index parameters = 0;
   double peak = 0;  // FMA, operations a second
   double step = 0, forward = 0, loss_forward = 0, loss_backward = 0, backward = 0, optimizer = 0;
-  double bytes_before = 0, bytes = 0, page_faults = 0;  // of the process at its peak; faults a step behind the warm-up
+  double bytes_before = 0, bytes = 0, page_faults = 0;  // of the process at its peak; faults per step after the warm-up
   std::vector<LayerCost> layers;
 
   double work() const {

@@ -108,7 +108,7 @@ Pass backward(const Example& e, Pass& p) {
   fmt::print(R"(
 3. Backward in train()
 
-The layers behind send back dy, the gradient of the loss with respect to y; these numbers are made up. The loss
+The layers after it send back dy, the gradient of the loss with respect to y; these numbers are made up. The loss
 sum dy y has this gradient. g = dy gamma is the gradient with respect to x_hat.
 )");
   pixel_head();

@@ -168,7 +168,7 @@ TEST(Safetensors, ABitFlippedIsRefusedOrHarmless) {
 TEST(Safetensors, RefusesHeadersThatDoNotFit) {
   expect_refused("", {"is 0 bytes long", "8 bytes of length"});
   expect_refused("\1\0\0\0\0\0\0"s, {"is 7 bytes long"});
-  expect_refused("\0\xE1\xF5\5\0\0\0\0{}"s, {"would be 100000000 bytes long, the file has 2 behind its length"});
+  expect_refused("\0\xE1\xF5\5\0\0\0\0{}"s, {"would be 100000000 bytes long, the file has 2 after its length"});
   expect_refused("\1\xE1\xF5\5\0\0\0\0{}"s, {"would be 100000001 bytes long, at most 100000000 are allowed"});
   expect_refused("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF{}"s, {"18446744073709551615"});
   expect_refused("\3\0\0\0\0\0\0\0{}"s, {"would be 3 bytes long, the file has 2"});
@@ -201,13 +201,13 @@ TEST(Safetensors, RefusesTensorsThatOverlapOrLeaveHoles) {
   expect_header_refused(two("[0,4]", "[2,6]"), {"'b' begins at byte 2, the one before it ends at 4"});
   expect_header_refused(two("[0,4]", "[5,9]"), {"'b' begins at byte 5, the one before it ends at 4"});
   expect_header_refused(two("[4,8]", "[8,12]"), {"'a' begins at byte 4, the one before it ends at 0"});
-  expect_refused(file_of(two("[0,4]", "[4,8]"), "012345678"), {"have 8 bytes, the file has 9 behind it"});
-  expect_refused(file_of(two("[0,4]", "[4,8]"), "0123456"), {"have 8 bytes, the file has 7 behind it"});
-  expect_refused(file_of("{}", "0"), {"have 0 bytes, the file has 1 behind it"});
+  expect_refused(file_of(two("[0,4]", "[4,8]"), "012345678"), {"have 8 bytes, the file has 9 after it"});
+  expect_refused(file_of(two("[0,4]", "[4,8]"), "0123456"), {"have 8 bytes, the file has 7 after it"});
+  expect_refused(file_of("{}", "0"), {"have 0 bytes, the file has 1 after it"});
   const auto one = [](const std::string& shape, const std::string& offsets) {
     return "{" + entry("a", "F32", shape, offsets) + "}";
   };
-  expect_header_refused(one("[2]", "[8,0]"), {"'a' begins at byte 8, behind its end 0"});
+  expect_header_refused(one("[2]", "[8,0]"), {"'a' begins at byte 8, after its end 0"});
   expect_header_refused(one("[2]", "[0,4]"), {"'a', F32 (2), needs 8 bytes, has 4"});
   expect_header_refused(one("[2]", "[-8,0]"), {"data_offsets must hold whole numbers from 0, holds the number -8"});
   expect_header_refused(one("[2]", "[0,8.0]"), {"data_offsets must hold whole numbers", "8.0"});

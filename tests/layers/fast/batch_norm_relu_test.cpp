@@ -1,4 +1,4 @@
-// Batch norm with the ReLU behind it, as a Sequential runs them, beside the two layers one after the other.
+// Batch norm with the ReLU after it, as a Sequential runs them, beside the two layers one after the other.
 #include "norma/layers/batch_norm.h"
 #include "norma/layers/relu.h"
 #include "norma/layers/sequential.h"

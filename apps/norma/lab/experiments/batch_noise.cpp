@@ -151,7 +151,7 @@ void report_noise(const Table& rows, Page& page, std::vector<std::string>& found
       "Batch norm subtracts the mean of the batch and divides by its deviation; both differ from batch to batch. "
       "On the network trained with batches of 64, in eval(), {} random batches of each size were drawn, and mean "
       "and variance of each channel compared with those of all images they were drawn from. If the m = N H W "
-      "numbers behind a mean were independent, it would be off by 1/sqrt(m) of the channel's deviation, and the "
+      "numbers of a mean were independent, it would be off by 1/sqrt(m) of the channel's deviation, and the "
       "variance of Gaussian numbers by sqrt(2/m) of itself: the dashed lines.",
       kBatches));
   page.figure(noise_chart(shown, "Noise of the batch mean", "mean_noise", 1, "error / deviation of the channel"),

@@ -146,7 +146,7 @@ Experiment convergence() {
           "Convergence with and without batch norm",
           "Does batch norm make a network learn faster, or only at learning rates at which it would not learn without? "
           "The network 'small' (four convolutions) is trained with batches of 64 at three learning rates, which fall "
-          "linearly to 0, with a BatchNorm2d behind every convolution and with none: the same weights to begin with, "
+          "linearly to 0, with a BatchNorm2d after every convolution and with none: the same weights to begin with, "
           "the same images in the same order. Compare the curves at one rate first; then compare the best rate of each "
           "network, which is the fair comparison.",
           {{"curves", {"norm", "lr", "seed", "step", "train_loss", "train_acc", "test_loss", "test_acc"}}},

@@ -135,7 +135,7 @@ std::vector<Job> jobs(const Setup& setup) {
 Experiment inside() {
   return {"inside",
           "Inside the layers: signal and gradient with depth",
-          "Ten convolutions behind each other: does what goes forward, and the gradient that comes back, keep its "
+          "Ten convolutions, one after the other: does what goes forward, and the gradient that comes back, keep its "
           "size? With weights drawn after He et al. 2015 it should at the start, even without batch norm; with weights "
           "half as large every layer halves the signal. Four networks, with batch norm and without, with He's weights "
           "and with half of them, are trained on the same batches; six times on the way every layer is looked at. Look "

@@ -75,7 +75,7 @@ std::vector<std::string> report_inside(const Tables& tables, Page& page) {
   page.figure(svg(loss), "Mean over ten steps. Band: the seeds.");
   page.heading("Before the first step");
   draw_arms(at_start, "layer", {"Signal before training", {"convolution"}, {"standard deviation", true}, {}},
-            "deviation", 1, "Standard deviation of what enters the ReLU behind each convolution.", page);
+            "deviation", 1, "Standard deviation of what enters the ReLU after each convolution.", page);
   draw_arms(at_start, "layer",
             {"Gradient before training", {"convolution"}, {"norm of the weights' gradient", true}, {}}, "gradient_norm",
             1, "Of the first batch. Too small on the left: the first layers hardly learn.", page);

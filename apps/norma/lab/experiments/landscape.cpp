@@ -207,7 +207,7 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
   if (points.empty()) return found;
   draw_band(points, page);
   std::string range =
-      "The losses that steps along the gradient lead to span, over all checkpoints behind the first, on average";
+      "The losses that steps along the gradient lead to span, over all checkpoints after the first, on average";
   bool both = false;
   for (const std::string& norm : kNorms) {
     const Table of_arm = points.where("norm", norm);

@@ -143,7 +143,7 @@ Experiment lr_stress() {
       "How large a learning rate each network survives",
       "An eight-layer network starts at the learning rate 0.005, which doubles every 40 steps (times --scale) of "
       "128 images until it no longer learns: the loss is not finite, or back at that of guessing. A step that makes "
-      "weights too large makes all activations behind them too large, and so the gradients of the next step; batch "
+      "weights too large makes all activations after them too large, and so the gradients of the next step; batch "
       "norm divides the activations by their own size and ends the chain at each layer. Look for the rate at which "
       "each curve falls to the level of guessing.",
       {{"stages", {"norm", "seed", "lr", "train_loss", "train_acc", "state"}}},

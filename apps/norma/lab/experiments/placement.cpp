@@ -1,4 +1,4 @@
-// norma lab placement: batch norm before or behind the ReLU; and with Dropout at several places.
+// norma lab placement: batch norm before or after the ReLU; and with Dropout at several places.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -130,7 +130,7 @@ Bars bars(const Table& accuracy, const std::vector<std::string>& arms, const std
 
 void report_order(const Tables& tables, Page& page, std::vector<std::string>& found) {
   const Table& accuracy = tables.at("accuracy");
-  page.heading("Before or behind the ReLU");
+  page.heading("Before or after the ReLU");
   page.figure(curves_chart({"Test accuracy by order", {"images seen"}, {"test accuracy, %"}, {}}, tables.at("curves"),
                            kOrders, "images", "test_acc", 100),
               "In eval(); lines are means over the seeds, bands reach from the worst to the best.");
@@ -146,7 +146,7 @@ void report_order(const Tables& tables, Page& page, std::vector<std::string>& fo
       "symmetric and closer to Gaussian. Others measured later that the other order does as well or better; "
       "compare the ranges here. Whatever the accuracy, the usual order is the cheaper one: after training, batch "
       "norm folds into the convolution before it (fold_batch_norm), and in training it shares its passes over "
-      "memory with the ReLU behind it.");
+      "memory with the ReLU after it.");
   if (!std::isnan(usual.mean + other.mean))
     found.push_back(
         fmt::format("conv-BN-ReLU gets {}, conv-ReLU-BN {} of the test images right, mean and range of the seeds: "
@@ -183,7 +183,7 @@ void report_dropout(const Tables& tables, Page& page, std::vector<std::string>& 
   page.paragraph(fmt::format(
       "The network with conv-BN-ReLU, and Dropout(p = {:g}) at three places. In train() dropout sets numbers to 0 "
       "and multiplies the others by 1/(1-p): the mean stays, the variance grows. A number of mean c and variance v "
-      "gets the variance (v + c^2)/(1-p) - c^2, at least v/(1-p). The running variance of a batch norm behind it "
+      "gets the variance (v + c^2)/(1-p) - c^2, at least v/(1-p). The running variance of a batch norm after it "
       "learns that; in eval() dropout is off, the variance is smaller, and batch norm divides by a deviation that "
       "is too large (Li, Chen, Hu, Yang 2018, \"Understanding the Disharmony between Dropout and Batch "
       "Normalization by Variance Shift\", section 3).",
@@ -212,7 +212,7 @@ void report_dropout(const Tables& tables, Page& page, std::vector<std::string>& 
   page.paragraph(
       "Why a ratio can grow with depth: a batch norm that divides by too much hands on numbers that are too small, "
       "where the next one expects large ones. Without dropout the ratio is 1 but for the lag of the running "
-      "averages. Dropout behind the last block has no batch norm behind it. What recalibrate() gives back is the "
+      "averages. Dropout after the last block has no batch norm after it. What recalibrate() gives back is the "
       "part of the damage that the shift did; what is then missing against the network without dropout is the "
       "price of learning with noise, high in a training as short as this.");
   report_shift(tables, page, found);
@@ -234,7 +234,7 @@ std::vector<std::string> report(const Tables& tables, Page& page) {
 Experiment placement() {
   return {"placement",
           "Where batch norm stands, and where dropout must not",
-          "Does it matter whether batch norm stands before or behind the ReLU? Look whether the orders differ by "
+          "Does it matter whether batch norm stands before or after the ReLU? Look whether the orders differ by "
           "more than their three seeds do. And why is it seldom used with dropout? Look which places of dropout "
           "ruin the network in eval(), how the shift of the variance goes from layer to layer, and how much comes "
           "back with exact statistics.",
