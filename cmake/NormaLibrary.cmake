@@ -37,6 +37,7 @@ function(norma_library_of folder suffix)
   target_compile_definitions(${target} PUBLIC EIGEN_DONT_PARALLELIZE EIGEN_MAX_ALIGN_BYTES=64)
   if(suffix)
     target_compile_definitions(${target} PUBLIC NORMA_DOUBLE)
+    target_compile_options(${target} PRIVATE -O1)  # for gradient checks, which take milliseconds: compiling takes longer
   endif()
   if(NORMA_NATIVE)
     target_compile_options(${target} PUBLIC -march=native $<$<BOOL:${NORMA_HAS_VECTOR_WIDTH}>:-mprefer-vector-width=512>)
