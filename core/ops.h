@@ -21,9 +21,11 @@ Tensor mean(const Tensor& x);
 
 // For use inside operations; not differentiable.
 
-/// The tensor of f(x[i], others[i]...) for every element; all of one shape.
+/// The tensor of f(x[i], others[i]...) for every element. Throws Error unless all have one shape.
 template <class F, class... Others>
 Tensor elementwise(const F& f, const Tensor& x, const Others&... others) {
+  (check(others.shape() == x.shape(), "elementwise: shapes must be equal, got ", x.shape(), " and ", others.shape()),
+   ...);
   Tensor y = Tensor::empty(x.shape());
   const auto compute = [&f](Index size, Real* out, const auto*... in) {
     parallel_blocks(size, kBlockNumbers, [=, &f](Index first, Index n, Index) {

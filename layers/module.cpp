@@ -105,38 +105,40 @@ void Module::load_state_dict(const NamedTensors& state) {
   for (auto& [name, tensor] : own) tensor.rows() = std::as_const(given.at(name)).rows();
 }
 
-/// The buffers of all modules below one that are in training mode, to be put back if the call ends by an exception. A step has few
-/// and small ones: they are copied into memory that the thread keeps.
+/// The buffers of all modules below one that are in training mode, to be put back if the call ends by an exception. A step has
+/// few and small ones: they are copied into memory that the thread keeps.
 class SavedBuffers {
  public:
-  explicit SavedBuffers(Module& model) : model_(model) {
+  explicit SavedBuffers(const Module& model) { save(model); }
+  ~SavedBuffers() {
+    buffers_.clear();
     numbers_.clear();
-    visit(model, [](const Tensor& buffer) {
-      const ConstArrayView view = buffer.rows();
-      numbers_.insert(numbers_.end(), view.data(), view.data() + view.size());
-    });
   }
   void put_back() {
     const Real* from = numbers_.data();
-    visit(model_, [&from](Tensor& buffer) {
+    for (Tensor& buffer : buffers_) {
       std::copy_n(from, buffer.size(), buffer.rows().data());
       from += buffer.size();
-    });
+    }
   }
   SavedBuffers(const SavedBuffers&) = delete;
   SavedBuffers& operator=(const SavedBuffers&) = delete;
 
  private:
-  static thread_local std::vector<Real> numbers_;
-  Module& model_;
+  static thread_local std::vector<Tensor> buffers_;
+  static thread_local std::vector<Real> numbers_;  // of all of them, one after the other
 
-  template <class Visit>
-  static void visit(Module& module, const Visit& each) {
+  static void save(const Module& module) {
     if (module.training())
-      for (auto& [name, buffer] : module.buffers_) each(buffer);
-    for (const auto& [name, child] : module.children_) visit(*child, each);
+      for (const auto& [name, buffer] : module.buffers_) {
+        const ConstArrayView view = buffer.rows();
+        numbers_.insert(numbers_.end(), view.data(), view.data() + view.size());
+        buffers_.push_back(buffer);
+      }
+    for (const auto& [name, child] : module.children_) save(*child);
   }
 };
+thread_local std::vector<Tensor> SavedBuffers::buffers_;
 thread_local std::vector<Real> SavedBuffers::numbers_;
 
 Tensor Module::operator()(const Tensor& x) {

@@ -21,9 +21,13 @@ fail() {
   exit "$1"
 }
 
+# say LINE: on stdout.
+say() { printf '%s\n' "$1" 2>/dev/null || fail 4 "stdout: writing failed"; }
+
 # wrong_size FOLDER: the first file that is not whole.
 wrong_size() {
   local name bytes
+  [[ -f $1/batches.meta.txt ]] || { echo "$1/batches.meta.txt: no such file" && return; }
   for name in data_batch_{1..5} test_batch; do
     [[ -f $1/$name.bin ]] || { echo "$1/$name.bin: no such file" && return; }
     bytes=$(stat -c %s -- "$1/$name.bin")
@@ -78,7 +82,7 @@ download() {
   local url wrong failures=
   [[ ! -e $archive || -n $(fault) ]] || return 0
   for url; do
-    echo "fetching $url"
+    say "fetching $url"
     wrong=$(transfer "$url") || exit
     [[ $wrong ]] || return 0
     failures+="${failures:+; }$url: $wrong"
@@ -102,7 +106,7 @@ target=$dir/$folder archive=$dir/cifar-10-binary.tar.gz.part
 if [[ -e $target ]]; then
   wrong=$(wrong_size "$target")
   [[ -z $wrong ]] || fail 3 "$wrong (already there; remove $target to fetch it anew)"
-  echo "$target: already there, 50000 training and 10000 test images"
+  say "$target: already there, 50000 training and 10000 test images"
   exit
 fi
 for program in curl sha256sum tar; do
@@ -119,4 +123,4 @@ wrong=$(wrong_size "$unpacked/$folder")
 [[ -z $wrong ]] || fail 3 "$wrong"
 mv -T -- "$unpacked/$folder" "$target" 2>/dev/null || fail 4 "$target: cannot be made"
 rm -f -- "$archive"
-echo "$target: 50000 training and 10000 test images"
+say "$target: 50000 training and 10000 test images"

@@ -124,6 +124,31 @@ TEST(Call, OtherExceptionsPassAsTheyAreAndBuffersAreRestored) {
   EXPECT_NE(bytes_of(works.named_buffers()), before) << "a call that ends well keeps what it learnt";
 }
 
+/// Changes the mode of another module before it throws.
+struct Switcher : Module {
+  std::shared_ptr<Module> other;
+  bool on;
+  Switcher(std::shared_ptr<Module> module, bool training) : other(std::move(module)), on(training) {}
+  Tensor forward(const Tensor&) override {
+    other->train(on);
+    throw Error("boom");
+  }
+};
+
+TEST(Call, BuffersAreRestoredThoughTheModesChangedOnTheWay) {
+  const auto first = std::make_shared<BatchNorm2d>(3), second = std::make_shared<BatchNorm2d>(3);
+  Sequential net;
+  net.add(first).add(second).add(std::make_shared<Switcher>(first, false));
+  const std::string before = bytes_of(net.named_buffers());
+  expect_error([&] { net(batch(1)); }, {"layer 2, Switcher: boom"});
+  EXPECT_EQ(bytes_of(net.named_buffers()), before);
+  Sequential evaluated;
+  evaluated.add(std::make_shared<Switcher>(second, true)).add(second);
+  evaluated.eval();
+  expect_error([&] { evaluated(batch(1)); }, {"layer 0, Switcher: boom"});
+  EXPECT_EQ(bytes_of(net.named_buffers()), before);
+}
+
 TEST(NamedModules, ParentsComeBeforeTheirChildren) {
   Sequential net = net_of(std::make_shared<ReLU>());
   std::vector<std::string> names;

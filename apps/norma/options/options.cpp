@@ -95,7 +95,7 @@ Option& Options::add(const std::string& name, Member member, const Rule& rule, c
 }
 
 Option& Options::flag(const std::string& name, bool* member, const std::string& help) {
-  return declare(app_.add_flag(name, *member, help)->option_text(" "), member, {});
+  return declare(app_.add_flag(name, *member, help)->option_text(" "), member, one_of({"on", "off"}));
 }
 
 std::function<int()> Options::choose(const std::vector<Verb>& verbs) {

@@ -11,7 +11,7 @@
 
 namespace norma {
 
-/// Exit codes of the program, as the README lists them; kSignal + the number of the signal that stopped a training.
+/// Exit codes of the program, as docs/command_line.md lists them; kSignal + the number of the signal that stopped a training.
 enum ExitCode { kDone = 0, kUsage = 2, kData = 3, kFiles = 4, kDiverged = 5, kSignal = 128 };
 
 struct Verb {

@@ -42,13 +42,11 @@ struct Rows : Observer {
   }
   void after(Module& module, std::size_t, const Tensor& x, const Tensor& y) override {
     if (typeid(module) == typeid(Sequential)) return;  // its layers have rows
-    LayerRow row{
-        names.at(&module), "sum of body and shortcut", join(y.shape()), 0, 0, 0, y.size() * Index{sizeof(Real)}};
-    if (module.children().empty()) {
-      row.layer = module.describe();
-      row.parameters = elements(module.named_parameters()), row.buffers = elements(module.named_buffers());
-      row.multiply_adds = module.multiply_adds(x.shape(), y.shape());
-    }
+    LayerRow row{names.at(&module), module.describe(), join(y.shape()), 0, 0, 0, y.size() * Index{sizeof(Real)}};
+    row.parameters = elements(module.named_parameters()), row.buffers = elements(module.named_buffers());
+    for (const auto& [name, child] : module.children())  // they have rows
+      row.parameters -= elements(child->named_parameters()), row.buffers -= elements(child->named_buffers());
+    if (module.children().empty()) row.multiply_adds = module.multiply_adds(x.shape(), y.shape());
     rows.push_back(row);
   }
 };
