@@ -11,7 +11,7 @@
 namespace norma {
 
 /// Defined in layers/models/lint.cpp, which knows the layers; this file does not.
-void warn_of_likely_mistakes(const Module& model);
+void warn_of_likely_mistakes(const Module& model, std::set<std::string>& told);
 
 namespace {
 
@@ -142,7 +142,7 @@ thread_local std::vector<Tensor> SavedBuffers::buffers_;
 thread_local std::vector<Real> SavedBuffers::numbers_;
 
 Tensor Module::operator()(const Tensor& x) {
-  if (!Call::current && !current_observer) warn_of_likely_mistakes(*this);
+  if (!Call::current && !current_observer) warn_of_likely_mistakes(*this, told_);
   return call(x, 1, [this, &x] { return forward(x); });
 }
 

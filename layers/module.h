@@ -15,6 +15,7 @@
 #include <concepts>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,7 @@ class Module {
   NamedTensors parameters_, buffers_;
   Children children_;
   bool training_ = true;
+  std::set<std::string> told_;  // codes of the mistakes that were told of this model: models/lint.h
 };
 
 /// While it is alive it sees every call of a module on this thread; one made later takes its place until it ends. Derive from
@@ -145,8 +147,6 @@ class KeepBuffers {
   KeepBuffers(const KeepBuffers&) = delete;
   KeepBuffers& operator=(const KeepBuffers&) = delete;
   void release() { saved_.clear(); }
-  /// The copies, in step with named_buffers().
-  const std::vector<Tensor>& saved() const { return saved_; }
 
  private:
   NamedTensors buffers_;

@@ -64,10 +64,9 @@ std::vector<Finding> lint(const Module& model) {
   return findings;
 }
 
-/// Module::operator() calls it for the outermost module.
-void warn_of_likely_mistakes(const Module& model) {
-  static std::mutex one_at_a_time;
-  static std::set<std::string> told;
+/// Module::operator() calls it for the outermost module. `told`: the codes that were printed of this model.
+void warn_of_likely_mistakes(const Module& model, std::set<std::string>& told) {
+  static std::mutex one_at_a_time;  // eval() of one model on several threads changes nothing else
   for (const auto& [code, place, text] : lint(model)) {
     const std::lock_guard lock(one_at_a_time);
     if (told.insert(code).second) std::cerr << "norma: warning: " << place << text << " [" << code << "]\n";

@@ -17,7 +17,7 @@ struct Finding {
 ///   few-batches    eval() with running statistics that are mostly the 0 and 1 they began with
 ///   train-no-grad  train() while no gradients are recorded
 ///   momentum       a momentum of 0.5 or more: in other frameworks it is the weight of the old averages
-/// Module::operator() prints them on stderr, "norma: warning: ...", each code once in a program.
+/// Module::operator() prints them on stderr, "norma: warning: ...", each code once for a model.
 std::vector<Finding> lint(const Module& model);
 
 }  // namespace norma
