@@ -18,6 +18,16 @@ void add_model(Options& options, std::string& model);
 /// --norm; `norm` is one name or several.
 void add_norm(Options& options, Member norm);
 void add_conv(Options& options, std::string& conv);
+/// What a verb trains, and on what: --data --limit --image-size --model --norm --conv.
+template <class Settings>
+void add_network_and_data(Options& options, Settings& settings, Member norm) {
+  add_data(options, settings.data);
+  add_limit(options, settings.limit);
+  add_image_size(options, settings.image_size);
+  add_model(options, settings.model);
+  add_norm(options, norm);
+  add_conv(options, settings.conv);
+}
 /// --batch-size --lr --momentum --weight-decay; `lr` is one number, several or none.
 void add_sgd(Options& options, TrainingSettings& settings, std::optional<Member> lr);
 void add_augment(Options& options, bool& augment);

@@ -8,10 +8,7 @@
 
 namespace norma {
 
-/// Version and git commit of this program, the verb, the data: what config.json of every run begins with.
-Json config_head(const std::string& verb, const DataSets& datasets);
-
-/// The same and every option under its name.
+/// What config.json of a run holds: version and git commit of this program, the verb, the data, and every option under its name.
 Json to_config(const Options& options, const DataSets& datasets);
 
 }  // namespace norma

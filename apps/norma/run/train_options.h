@@ -18,12 +18,7 @@ struct TrainOptions {
 
 /// In the order of config.json.
 inline void declare(Options& o, TrainOptions& s) {
-  add_data(o, s.data);
-  add_limit(o, s.limit);
-  add_image_size(o, s.image_size);
-  add_model(o, s.model);
-  add_norm(o, &s.norm);
-  add_conv(o, s.conv);
+  add_network_and_data(o, s, &s.norm);
   add_training(o, s.training, &s.training.lr);
   o.add("--freeze-after", &s.freeze_after, whole_number(0), "Freeze batch norm after epoch N; 0 never").decides();
   add_seed(o, s.training.seed);

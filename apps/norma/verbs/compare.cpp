@@ -80,12 +80,7 @@ int compare(const CompareOptions& options, Options& declared) {
 
 Verb compare_verb() {
   const auto declare = [](Options& o, CompareOptions& s) {
-    add_data(o, s.data);
-    add_limit(o, s.limit);
-    add_image_size(o, s.image_size);
-    add_model(o, s.model);
-    add_norm(o, &s.norms);
-    add_conv(o, s.conv);
+    add_network_and_data(o, s, &s.norms);
     add_training(o, s.training, &s.learning_rates);
     add_seed(o, s.training.seed);
     add_threads(o);

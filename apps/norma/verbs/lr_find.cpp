@@ -156,12 +156,7 @@ int lr_find(const LrFindOptions& o, Options& declared) {
 
 Verb lr_find_verb() {
   const auto declare = [](Options& o, LrFindOptions& s) {
-    add_data(o, s.data);
-    add_limit(o, s.limit);
-    add_image_size(o, s.image_size);
-    add_model(o, s.model);
-    add_norm(o, &s.norm);
-    add_conv(o, s.conv);
+    add_network_and_data(o, s, &s.norm);
     add_sgd(o, s.training, {});
     add_augment(o, s.training.augment);
     add_seed(o, s.training.seed);

@@ -49,13 +49,7 @@ std::vector<LayerCost> TimedModel::costs() const {
 
 void TimedModel::start() {
   stamps_.clear();
-  last_ = std::chrono::steady_clock::now();
-}
-
-void TimedModel::lap(std::vector<double>& to) {
-  const auto now = std::chrono::steady_clock::now();
-  to.push_back(std::chrono::duration<double, std::milli>(now - last_).count());
-  last_ = now;
+  watch_.lap();
 }
 
 void TimedModel::after(Module& module, std::size_t layers, const Tensor& x, const Tensor& y) {
@@ -71,7 +65,7 @@ void TimedModel::after(Module& module, std::size_t layers, const Tensor& x, cons
     lap(*reached_);
     reached_ = &cost.backward_ms;
   }));
-  last_ = std::chrono::steady_clock::now();
+  watch_.lap();
 }
 
 Tensor TimedModel::joined(const Tensor& loss) {

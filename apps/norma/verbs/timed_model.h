@@ -1,11 +1,11 @@
 // Where the time of a training step goes, layer by layer.
 #pragma once
 
-#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "norma/apps/training/stopwatch.h"
 #include "norma/layers/sequential.h"
 
 namespace norma {
@@ -37,7 +37,7 @@ class TimedModel : public Observer {
   /// To call backward() on, instead of loss.
   Tensor joined(const Tensor& loss);
   /// Ends the stretch of time since the last call, or since the last layer, and appends its milliseconds to `to`.
-  void lap(std::vector<double>& to);
+  void lap(std::vector<double>& to) { to.push_back(1e3 * watch_.lap()); }
   /// The same after backward(): that stretch is of the layer that was reached last.
   void backward_is_done() { lap(*reached_); }
 
@@ -55,7 +55,7 @@ class TimedModel : public Observer {
   std::vector<LayerCost> costs_;
   std::map<const Module*, std::size_t> rows_;  // places in costs_
   std::vector<Tensor> stamps_;
-  std::chrono::steady_clock::time_point last_;
+  Stopwatch watch_;                                            // since the last stretch of time ended
   std::vector<double> loss_backward_ms_, *reached_ = nullptr;  // where the time goes that backward() takes now
 };
 
